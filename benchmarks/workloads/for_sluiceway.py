@@ -1,0 +1,18 @@
+"""Sluiceway's workloads. Each ends with the wait until every fact is on disk, which is part of its time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sluiceway import flow, task
+from sluiceway.testing import drain
+
+from . import Engine, vocabulary
+
+
+@contextlib.contextmanager
+def opened(home: Path) -> Iterator[Engine]:
+    """Offer the workloads; `SLUICEWAY_HOME`, set by the caller, is where the journal lies."""
+    yield vocabulary.engine(flow, task, drain)

@@ -1,0 +1,65 @@
+"""Sluiceway turns plain functions into workflows: `@flow` and `@task` bring retries, timeouts, caching,
+concurrency and a full run history, with nothing to start.
+
+Each name is imported when it is first asked for, so that `import sluiceway` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sluiceway.client import get_client
+    from sluiceway.context import tags
+    from sluiceway.flows import Flow, flow
+    from sluiceway.logging import get_run_logger
+    from sluiceway.model.annotations import allow_failure, quote, unmapped
+    from sluiceway.model.states import State
+    from sluiceway.tasks import Task, task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Flow",
+    "State",
+    "Task",
+    "__version__",
+    "allow_failure",
+    "flow",
+    "get_client",
+    "get_run_logger",
+    "quote",
+    "tags",
+    "task",
+    "unmapped",
+]
+
+_HOMES = {
+    "Flow": "sluiceway.flows",
+    "State": "sluiceway.states",
+    "Task": "sluiceway.tasks",
+    "allow_failure": "sluiceway.utilities.annotations",
+    "flow": "sluiceway.flows",
+    "get_client": "sluiceway.client",
+    "get_run_logger": "sluiceway.logging",
+    "quote": "sluiceway.utilities.annotations",
+    "tags": "sluiceway.context",
+    "task": "sluiceway.tasks",
+    "unmapped": "sluiceway.utilities.annotations",
+}
+"""The module that each name comes from."""
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sluiceway' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

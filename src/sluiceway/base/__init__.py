@@ -1,0 +1,1 @@
+"""The foundations: errors, identifiers, times, names, signatures and hashing."""

@@ -1,0 +1,106 @@
+"""Previews: a short text of any value, at a bounded cost and without running the code of its class."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType
+from typing import Any
+
+_MOST_ITEMS = 6
+_DEEPEST = 3
+_MOST_BITS = 256
+
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+    deque: ("deque([", "])"),
+    dict: ("{", "}"),
+}
+
+_TELLING = frozenset(
+    "datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone decimal.Decimal "
+    "uuid.UUID pathlib.PosixPath pathlib.WindowsPath pathlib.PurePosixPath "
+    "pathlib.PureWindowsPath pathlib._local.PosixPath pathlib._local.WindowsPath zoneinfo.ZoneInfo".split()
+)
+"""Types of the standard library whose `repr` is short and safe."""
+
+_SHAPED = frozenset("numpy pandas polars pyarrow scipy torch xarray".split())
+"""Packages whose objects tell their shape at once."""
+
+
+def preview(value: object, limit: int = 200) -> str:
+    """Return a short text of a value.
+
+    Values of Python's own types are shown, large ones in part; of others, the type is named, since their
+    `repr` may be slow, fail or give away what it should not.
+
+    Args:
+        value: Any value.
+        limit: The number of characters of the text at most.
+    """
+    return cut(_text(value, limit, 0), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return a text, shortened with a mark where it is longer than a number of characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _text(value: object, limit: int, depth: int) -> str:
+    kind = type(value)
+    if value is None or kind in (bool, float, complex):
+        return repr(value)
+    if isinstance(value, int) and kind is int:
+        bits = value.bit_length()
+        return repr(value) if bits <= _MOST_BITS else f"int of {bits} bits"
+    if isinstance(value, str | bytes | bytearray) and kind in (str, bytes, bytearray):
+        return repr(value[:limit]) + ("…" if len(value) > limit else "")
+    if kind in _BRACKETS:
+        return _container(value, limit, depth)
+    return _other(value, kind, limit, depth)
+
+
+def _container(value: Any, limit: int, depth: int) -> str:
+    opening, closing = _BRACKETS[type(value)]
+    if not value:
+        return opening + closing if type(value) in (list, tuple, dict) else f"{type(value).__name__}()"
+    if depth == _DEEPEST:
+        return f"{opening}…{closing}"
+    pairs: Iterable[tuple[object, ...]] = value.items() if type(value) is dict else zip(value, strict=True)
+    shown: list[str] = []
+    room = limit
+    for pair in pairs:
+        if len(shown) == _MOST_ITEMS or room <= 0:
+            shown.append(f"… {len(value) - len(shown):,} more")
+            break
+        shown.append(": ".join([_text(part, room, depth + 1) for part in pair]))
+        room -= len(shown[-1]) + 2
+    comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+    return f"{opening}{', '.join(shown)}{comma}{closing}"
+
+
+def _other(value: object, kind: type, limit: int, depth: int) -> str:
+    name = kind.__qualname__
+    if f"{kind.__module__}.{name}" in _TELLING:
+        return repr(value)
+    if isinstance(value, Enum):
+        return f"{name}.{value._name_ or value._value_}"
+    if isinstance(value, BaseException):
+        shown = [_text(arg, limit, depth + 1) for arg in value.args[:_MOST_ITEMS]]
+        return f"{name}({', '.join(shown)})"
+    if isinstance(value, type):
+        return f"class {value.__qualname__}"
+    if isinstance(value, FunctionType | BuiltinFunctionType):
+        return f"function {value.__qualname__}"
+    if kind.__module__.partition(".")[0] in _SHAPED:
+        facts = (getattr(value, fact, None) for fact in ("shape", "dtype"))
+        return " ".join([name, *(str(fact) for fact in facts if fact is not None)])
+    container = next((base for base in kind.__mro__ if base in _BRACKETS), None)
+    if container is not None:
+        size: int = container.__len__(value)  # type: ignore[attr-defined]
+        return f"{name} of {size:,} items"
+    return f"{name} object"

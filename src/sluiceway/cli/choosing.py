@@ -1,0 +1,90 @@
+"""Which run a person means: by identifier, the beginning of one, or name."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+import click
+
+from sluiceway.base import times
+from sluiceway.cli.printing import ago
+from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
+from sluiceway.model.runs import FlowRun, TaskRun
+from sluiceway.ports.store import Store
+
+CANDIDATES = 8
+"""How many candidates are listed at most when a name is not unique."""
+
+_PREFIX = re.compile(r"[0-9a-f]{4,32}", re.IGNORECASE)
+
+
+class UnknownRun(click.ClickException):
+    """There is no such run, or more than one: a mistake in the command, so exit code 2."""
+
+    exit_code = 2
+
+
+def find_run(store: Store, text: str | None) -> FlowRun | TaskRun:
+    """Return the run that is meant.
+
+    Args:
+        store: The journal.
+        text: An identifier, the first four or more characters of one, or the name of a flow run; None for
+            the newest flow run that no other called.
+
+    Raises:
+        UnknownRun: There is none, or there are several; the message lists them.
+    """
+    if text is None:
+        return _newest(store)
+    found = _by_identifier(store, text) or _by_name(store, text) or _by_prefix(store, text)
+    if not found:
+        raise UnknownRun(f"There is no run {text!r}. See the runs with: sluiceway ls --all")
+    if len(found) > 1:
+        raise UnknownRun(f"{text!r} is the name of several runs. Name one by its id:\n{_candidates(found)}")
+    return found[0]
+
+
+def _newest(store: Store) -> FlowRun:
+    runs = store.read_flow_runs(FlowRunQuery(roots_only=True), limit=1).items
+    if not runs:
+        raise UnknownRun("No flow has run yet. Run one with: sluiceway run FILE.py")
+    return runs[0]
+
+
+def _by_identifier(store: Store, text: str) -> list[FlowRun | TaskRun]:
+    try:
+        key = UUID(text).bytes
+    except ValueError:
+        return []
+    run = store.read_flow_run(key) or store.read_task_run(key)
+    return [] if run is None else [run]
+
+
+def _by_name(store: Store, text: str) -> list[FlowRun | TaskRun]:
+    return list(store.read_flow_runs(FlowRunQuery(names=(text,)), limit=CANDIDATES).items)
+
+
+def _by_prefix(store: Store, text: str) -> list[FlowRun | TaskRun]:
+    prefix = text.replace("-", "").lower()
+    if not _PREFIX.fullmatch(prefix):
+        return []
+    flow_runs = store.read_flow_runs(FlowRunQuery(key_prefix=prefix), limit=CANDIDATES).items
+    if flow_runs:
+        return list(flow_runs)
+    return list(
+        store.read_task_runs(
+            TaskRunQuery(key_prefix=prefix), order=RunOrder.NEWEST_FIRST, limit=CANDIDATES
+        ).items
+    )
+
+
+def _candidates(runs: list[FlowRun | TaskRun]) -> str:
+    now = times.now()
+    lines = []
+    for run in runs:
+        kind = run.flow_name if isinstance(run, FlowRun) else run.task_name
+        when = ago(times.from_datetime(run.created), now)
+        lines.append(f"  {run.id}  {run.name}  ({kind}, {run.state_name or 'no state'}, {when})")
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""Flows from files and modules: `FILE.py`, `FILE.py:flow`, `module:flow`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from sluiceway.base.errors import MissingFlowError, ScriptError, UnspecifiedFlowError
+from sluiceway.flows import Flow
+
+AnyFlow = Flow[..., Any]
+
+
+def load_flow(target: str) -> AnyFlow:
+    """Return the flow that a target names.
+
+    Args:
+        target: `FILE.py` or a module, and after a colon the name of the flow or of its function, which may
+            be left out where there is one flow only.
+
+    Raises:
+        MissingFlowError: There is no such file, module or flow.
+        UnspecifiedFlowError: There are several flows, and none is named.
+        ScriptError: The file or module raised an exception.
+    """
+    source, name = _parted(target)
+    module = _load_file(source) if _is_file(source) else _load_module(source)
+    flows = _flows_of(module)
+    if name is not None:
+        return _named(flows, name, source)
+    if not flows:
+        raise MissingFlowError(f"{source} holds no flow: no function with the decorator @flow.")
+    if len(flows) > 1:
+        first = next(iter(flows))
+        raise UnspecifiedFlowError(
+            f"{source} holds several flows: {', '.join(flows)}. Name one: sluiceway run {source}:{first}"
+        )
+    return next(iter(flows.values()))
+
+
+def _parted(target: str) -> tuple[str, str | None]:
+    """Return the file or module, and the name of the flow if there is one; the colon of a drive is none."""
+    source, colon, name = target.rpartition(":")
+    if not colon or os.sep in name or len(source) == 1:
+        return target, None
+    return source, name
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(".py") or os.sep in source or os.path.isfile(source)
+
+
+def _load_file(path: str) -> ModuleType:
+    """Run a file as a module named after it, with its folder first on the path, as `python FILE.py` does."""
+    full = os.path.abspath(path)
+    if not os.path.isfile(full):
+        raise MissingFlowError(f"There is no file {path!r}.")
+    sys.path.insert(0, os.path.dirname(full))
+    spec = importlib.util.spec_from_file_location(_module_name(full), full)
+    if spec is None or spec.loader is None:
+        raise MissingFlowError(f"{path!r} is no Python file: its name should end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ScriptError(error, path) from error
+    return module
+
+
+def _module_name(path: str) -> str:
+    """Return the name of a file as a module, unless some other module is imported by it already."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    taken = sys.modules.get(stem)
+    if taken is None or getattr(taken, "__file__", None) == path:
+        return stem
+    return f"__sluiceway_{stem}__"
+
+
+def _load_module(name: str) -> ModuleType:
+    sys.path.insert(0, os.getcwd())
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name + ".").startswith(error.name + "."):
+            raise MissingFlowError(f"There is no file or module {name!r}.") from error
+        raise ScriptError(error, name) from error
+    except (Exception, SystemExit) as error:
+        raise ScriptError(error, name) from error
+
+
+def _flows_of(module: ModuleType) -> dict[str, AnyFlow]:
+    """Return the flows of a module by their names there; imported ones only where it has none itself."""
+    flows = {name: value for name, value in vars(module).items() if isinstance(value, Flow)}
+    own = {name: flow for name, flow in flows.items() if flow.fn.__module__ == module.__name__}
+    return own or flows
+
+
+def _named(flows: dict[str, AnyFlow], name: str, source: str) -> AnyFlow:
+    found = flows.get(name) or next((flow for flow in flows.values() if flow.name == name), None)
+    if found is None:
+        raise MissingFlowError(f"{source} holds no flow {name!r}. {_there_are(flows)}")
+    return found
+
+
+def _there_are(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f"Flows there: {listed}." if listed else "It holds no flow at all."

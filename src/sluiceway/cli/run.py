@@ -1,0 +1,142 @@
+"""`sluiceway run`."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from sluiceway import wiring
+from sluiceway.base import times
+from sluiceway.base.errors import MissingFlowError, ScriptError, TerminationSignal, UnspecifiedFlowError
+from sluiceway.cli import loading
+from sluiceway.cli.arguments import parse_arguments
+from sluiceway.cli.loading import AnyFlow, load_flow
+from sluiceway.cli.printing import json_option, print_json
+from sluiceway.cli.records import flow_run_record
+from sluiceway.model.appearance import look_of
+from sluiceway.model.facts import Fact, FlowRunCreated
+from sluiceway.model.runs import FlowRun
+from sluiceway.model.states import State
+from sluiceway.ports.services import Services
+from sluiceway.wiring.progress import Display, display_on
+
+DRAIN_SECONDS = 10.0
+SIGNALLED = 128
+"""Added to the number of a signal to make the exit code of a process that it ended."""
+
+
+class _Watcher:
+    """Learns from the recorder which run the command has started, and passes the facts on to a display."""
+
+    def __init__(self, display: Display | None) -> None:
+        self._display = display
+        self.run: FlowRun | None = None
+
+    def __call__(self, facts: Sequence[Fact]) -> None:
+        for fact in facts if self.run is None else ():
+            if isinstance(fact, FlowRunCreated) and fact.run.parent_key is None:
+                self.run = fact.run
+                break
+        if self._display is not None:
+            self._display(facts)
+
+
+@click.command()
+@click.argument("target")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=JSON", help="An argument of the flow.")
+@click.option("--params", "whole", metavar="JSON", help="Arguments of the flow as a JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@json_option
+def command(
+    target: str, params: tuple[str, ...], whole: str | None, quiet: bool, machine_readable: bool
+) -> None:
+    """Run a flow here and now, and show how it gets on.
+
+    TARGET is FILE.py or a module, with :NAME after it where it holds several flows. Values of parameters
+    are JSON; where the parameter is a str, a text needs no quotes. The exit code is 0 if the run
+    completed, 1 if it did not, 2 if the command is wrong, 130 after Ctrl-C.
+
+    \b
+    Examples:
+      sluiceway run hello.py
+      sluiceway run census.py:census --param limit=100 --param root=/usr/lib
+      sluiceway run my_package.flows:nightly --params '{"day": "2026-01-31"}'
+    """
+    flow = _loaded(target)
+    arguments = parse_arguments(flow, params, whole)
+    flow.signature.bind((), arguments)
+    services = wiring.services()
+    display = None if quiet else _display(services)
+    watcher = _Watcher(display)
+    services.recorder.listeners.append(watcher)
+    try:
+        state = _called(flow, arguments)
+    except TerminationSignal as signal:
+        raise click.exceptions.Exit(SIGNALLED + signal.signal) from signal
+    finally:
+        services.recorder.drain(DRAIN_SECONDS)
+        services.recorder.listeners.remove(watcher)
+        if display is not None:
+            display.close()
+    _report(flow, state, watcher.run, machine_readable)
+    raise click.exceptions.Exit(0 if state.is_completed() else 1)
+
+
+def _loaded(target: str) -> AnyFlow:
+    """Return the flow, or end the command with a line that says why there is none."""
+    try:
+        return load_flow(target)
+    except (MissingFlowError, UnspecifiedFlowError) as error:
+        raise click.UsageError(str(error)) from error
+    except ScriptError as error:
+        raise click.ClickException(f"{error}{_place(error)}") from error
+
+
+def _place(error: ScriptError) -> str:
+    """Return where a script raised its exception."""
+    frames = traceback.extract_tb(error.user_exc.__traceback__)
+    own = [frame for frame in frames if frame.filename != loading.__file__ and frame.filename[:1] != "<"]
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+
+
+def _display(services: Services) -> Display | None:
+    """Return what shows progress, unless the setting has every flow show it on terminals already."""
+    if services.settings.progress != "off" and sys.stderr.isatty():
+        return None
+    return display_on(sys.stderr, lines_in_pipe=True)
+
+
+def _called(flow: AnyFlow, arguments: dict[str, Any]) -> State[Any]:
+    """Run the flow, whatever the colour of its function, and return its final state."""
+    outcome: Any = flow(**arguments, return_state=True)
+    if not flow.isasync:
+        state: State[Any] = outcome
+        return state
+    import asyncio  # lazy: only an async flow needs it
+
+    return asyncio.run(outcome)
+
+
+def _report(flow: AnyFlow, state: State[Any], run: FlowRun | None, machine_readable: bool) -> None:
+    """Print what came of the run, and where there is more."""
+    if machine_readable:
+        known = {"flow": flow.name, "state": {"type": state.type.value, "name": state.name}}
+        print_json(known if run is None else flow_run_record(run))
+        return
+    look = look_of(state.type, state.name)
+    mark = click.style(f"{look.mark} {state.name}", fg="green" if state.is_completed() else "red", bold=True)
+    if run is None:
+        click.echo(f"{mark}  {flow.name} (not recorded)")
+        return
+    took = times.duration_text(run.total_run_time.total_seconds())
+    click.echo(f"{mark}  {flow.name} / {run.name}  {took}")
+    if state.is_completed() and state.data is not None:
+        click.echo(f"  result: {reprlib.repr(state.data)}")
+    elif state.message and not state.is_completed():
+        click.echo(f"  {state.message}")
+    click.echo(f"  look at it: sluiceway show {run.name}")

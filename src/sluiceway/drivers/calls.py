@@ -1,0 +1,81 @@
+"""Calls: a run is driven in the colour of its function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sluiceway.drivers import blocking, iterate
+from sluiceway.drivers.signals import termination_raises
+from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
+from sluiceway.engine.flow import run_flow
+from sluiceway.engine.ops import Op
+from sluiceway.engine.task import run_task
+from sluiceway.model.states import State, StateType
+from sluiceway.ports.services import Services
+
+Script = Coroutine[Op[Any], Any, State[Any]]
+
+
+def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:
+    """Run a planned call of a task, and return what its caller is to get.
+
+    Args:
+        context: The call.
+        colour: What calling the function gives, as `base.signatures.colour_of` tells.
+        return_state: Whether the caller wants the state rather than the value.
+    """
+    services: Services = context.services
+    if colour == "sync" or (return_state and colour == "generator"):
+        state = blocking.drive(run_task(context), services)
+        if return_state:
+            return state
+        return state.data if state.type is StateType.COMPLETED else state.result()
+    if colour == "generator":
+        return iterate.iterate(run_task(context), services, _nothing)
+    return _loop_call(run_task(context), services, colour, return_state, _nothing)
+
+
+def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
+    """Run a planned call of a flow, and return what its caller is to get.
+
+    Args:
+        context: The call.
+        colour: What calling the function gives, as `base.signatures.colour_of` tells.
+        return_state: Whether the caller wants the state rather than the value.
+    """
+    services: Services = context.services
+    close = context.close
+    if colour == "sync" or (return_state and colour == "generator"):
+        with termination_raises(context.parent is None, services.recorder):
+            try:
+                state = blocking.drive(run_flow(context), services)
+            finally:
+                close()
+            return state if return_state else state.result()
+    if colour == "generator":
+        return iterate.iterate(run_flow(context), services, close)
+    return _loop_call(run_flow(context), services, colour, return_state, close)
+
+
+def _loop_call(
+    script: Script, services: Services, colour: str, return_state: bool, close: Callable[[], None]
+) -> Any:
+    """Run a script in the caller's event loop: return a coroutine, or an async generator."""
+    from sluiceway.drivers import looping  # lazy: only an async function needs asyncio
+
+    if colour == "async generator" and not return_state:
+        return iterate.aiterate(script, services, looping.performer(services), close)
+
+    async def run() -> Any:
+        try:
+            state = await looping.drive(script, services)
+        finally:
+            close()
+        return state if return_state else state.result()
+
+    return run()
+
+
+def _nothing() -> None:
+    """Nothing is to be released when a task run is over."""

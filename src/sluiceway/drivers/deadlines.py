@@ -1,0 +1,465 @@
+"""Deadlines for synchronous code: a body is interrupted when its time is over.
+
+    watch = deadline(1.5)
+    try:
+        with watch:
+            work()
+    except DeadlineExceeded as late:
+        if late.watch is not watch:  # it belongs to a deadline around this one
+            raise
+        print(watch.guarantee)
+
+Python offers two ways to interrupt code that does not look at the clock. On the main thread a signal does,
+and ends blocking calls too. In any other thread there are only asynchronous exceptions, which are raised at
+the next bytecode. Either way the exception never reaches code behind the body.
+
+Deadlines nest. They are to be left in the reverse order and by the thread that entered them, as `with` does
+of itself; a generator must not yield inside one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from functools import cache
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+
+WITHOUT_DEADLINE = "never interrupted: there is no deadline"
+ON_MAIN_THREAD = "interrupted by a signal on the main thread, blocking calls included"
+IN_WORKER_THREAD = "interrupted at the next bytecode in a worker thread; a blocking C call ends first"
+
+SOONEST = 1e-6
+"""The shortest time in seconds that an alarm can be set to; zero would turn it off."""
+
+SNOOZE = 1e-3
+"""Seconds until an alarm rings again that rang where it must not interrupt."""
+
+LINGER = 0.05
+"""Seconds that the watcher thread stays without work, so that short tasks in a row share it."""
+
+
+def deadline(seconds: float | None) -> Watch:
+    """Return a context manager that raises `DeadlineExceeded` in its body when the time is over.
+
+    On the main thread it borrows the alarm of the process (SIGALRM, ITIMER_REAL). An alarm of the caller's
+    still rings when it is due, and is restored at the end.
+
+    Args:
+        seconds: The time that the body has, from entering on. Zero or less means that the body does not
+            begin; None, or infinity, that it has all the time there is.
+    """
+    if seconds is None or seconds == inf:
+        return _NO_DEADLINE
+    if threading.get_ident() == threading.main_thread().ident and _handlers_can_be_set():
+        handler = signal.getsignal(signal.SIGALRM)
+        if handler is not None:  # else it was set by C code, and Python could not restore it
+            return _AlarmWatch(seconds, handler)
+    return _ThreadWatch(seconds)
+
+
+class DeadlineExceeded(BaseException):
+    """The time of a deadline is over.
+
+    It is no `Exception`, so that a user's `except Exception` does not swallow it.
+
+    Args:
+        watch: The deadline. The interpreter raises an asynchronous exception without arguments; then it is
+            the deadline that interrupts the present thread.
+    """
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        if watch is None:
+            watch = _undelivered(_here.innermost)
+        if watch is None:
+            raise TypeError("DeadlineExceeded() needs the watch whose time is over")
+        super().__init__(f"the time of {watch.seconds:g} s is over")
+        self.watch = watch
+        watch._delivered = True
+
+
+class Watch:
+    """A deadline; this class itself is the one that never comes. See `deadline`.
+
+    Args:
+        seconds: The time that the body has.
+
+    Attributes:
+        expired: Whether the time was over before the body ended.
+        guarantee: What this kind of deadline interrupts, in words for people.
+    """
+
+    guarantee = WITHOUT_DEADLINE
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.expired = False
+        self._due = inf
+        self._closed = False
+        self._delivered = False
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End to watch.
+
+        Raises:
+            DeadlineExceeded: The time was over before the body ended, whatever the body made of that.
+        """
+
+    def _begin(self) -> None:
+        """Start the clock, if there is any time at all."""
+        if not self.seconds > 0:
+            self.expired = self._closed = True
+            raise DeadlineExceeded(self)
+        self._due = monotonic() + min(self.seconds, threading.TIMEOUT_MAX)
+
+    def _stop(self) -> None:
+        """Stop the clock: a body that ended late has missed its deadline, interrupted or not."""
+        if monotonic() >= self._due:
+            self.expired = True
+
+    def _conclude(self, exc: BaseException | None) -> None:
+        """Raise if the time was over, unless the body raised something that has further to go.
+
+        That is the exception of a deadline around this one, and what is no `Exception`, such as
+        `KeyboardInterrupt`.
+        """
+        if not self.expired:
+            return
+        if isinstance(exc, DeadlineExceeded):
+            goes_on = exc.watch is self or not exc.watch._closed
+        else:
+            goes_on = exc is not None and not isinstance(exc, Exception)
+        if not goes_on:
+            raise DeadlineExceeded(self)
+
+
+_NO_DEADLINE = Watch(inf)
+
+
+# --- on the main thread -------------------------------------------------------------------------
+
+
+class _AlarmWatch(Watch):
+    """A deadline on the main thread.
+
+    A process has one alarm. This borrows it from whoever has it, the user or the deadline around this one,
+    sets it for whichever of the two is due first, and gives it back with the time that the lender has left.
+    """
+
+    guarantee = ON_MAIN_THREAD
+
+    def __init__(self, seconds: float, handler: _Handler) -> None:
+        super().__init__(seconds)
+        self._holding = False
+        self._rang_early = False
+        self._lender = handler
+        self._lender_due = inf
+        self._lender_interval = 0.0
+        self._process = os.getpid()
+
+    def __enter__(self) -> Watch:
+        self._begin()
+        try:
+            self._borrow()
+        except BaseException:  # Ctrl-C
+            self._give_back()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._stop()
+            self._give_back()
+        except BaseException:  # Ctrl-C, or the lender's alarm came due
+            self._give_back()
+            raise
+        finally:
+            self._closed = True
+        self._conclude(exc)
+
+    def _borrow(self) -> None:
+        self._rang_early = False
+        self._lender = signal.signal(signal.SIGALRM, self._ring)
+        remaining, self._lender_interval = signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._rang_early:
+            remaining = SOONEST
+        self._lender_due = monotonic() + remaining if remaining else inf
+        self._holding = True
+        self._arm()
+
+    def _give_back(self) -> None:
+        self._holding = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._lender)
+        due, self._lender_due = self._lender_due, inf
+        if due < inf and os.getpid() == self._process:  # a fork does not inherit alarms
+            signal.setitimer(signal.ITIMER_REAL, max(due - monotonic(), SOONEST), self._lender_interval)
+
+    def _arm(self) -> None:
+        """Set the alarm for whichever comes first."""
+        due = min(self._own_due(), self._lender_due)
+        signal.setitimer(signal.ITIMER_REAL, max(due - monotonic(), SOONEST) if due < inf else 0)
+
+    def _own_due(self) -> float:
+        return inf if self.expired else self._due
+
+    def _ring(self, signum: int, frame: FrameType | None) -> None:
+        """Handle the alarm: raise, or let the lender have its turn."""
+        if not self._holding:
+            self._rang_early = True
+        elif _is_in_this_file(frame):
+            signal.setitimer(signal.ITIMER_REAL, SNOOZE)
+        elif self._lender_due <= min(self._own_due(), monotonic()):
+            self._lend(signum, frame)
+        elif self._own_due() <= monotonic():
+            self.expired = True
+            self._arm()
+            raise DeadlineExceeded(self)
+        else:
+            self._arm()
+
+    def _lend(self, signum: int, frame: FrameType | None) -> None:
+        """Give the lender its alarm back for the length of its handler, which may set it again, or raise."""
+        self._lender_due = monotonic() + self._lender_interval if self._lender_interval else inf
+        self._give_back()
+        try:
+            if callable(self._lender):
+                self._lender(signum, frame)
+            elif self._lender == signal.SIG_DFL:
+                signal.raise_signal(signum)  # and this is the end of the process, as the user arranged
+        finally:
+            self._borrow()
+
+
+def _is_in_this_file(frame: FrameType | None) -> bool:
+    """Return whether code of this file is at work, rather than a body that may be interrupted."""
+    here = globals()
+    while frame is not None:
+        if frame.f_globals is here:
+            return True
+        frame = frame.f_back
+    return False
+
+
+@cache
+def _handlers_can_be_set() -> bool:
+    """Return whether there are alarms, and this is the main interpreter: no other may set their handlers."""
+    if not hasattr(signal, "setitimer"):
+        return False
+    try:
+        signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGALRM))
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+# --- in any other thread ------------------------------------------------------------------------
+
+
+class _ThreadWatch(Watch):
+    """A deadline in a worker thread, kept by the watcher thread.
+
+    An interruption may arrive at any call, so also while a deadline is being entered or left. Two rules make
+    that right: a deadline interrupts once, and leaving it also ends those within it that could not be left.
+    """
+
+    guarantee = IN_WORKER_THREAD
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._thread = threading.get_ident()
+        self._outer: _ThreadWatch | None = None
+        self._fired = False
+
+    def __enter__(self) -> Watch:
+        self._begin()
+        self._outer = _here.innermost
+        _here.innermost = self
+        try:
+            _watcher.add(self)
+        except BaseException:  # over at once, or there is no thread to be had
+            _watcher.release(self)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._stop()
+            overdue = _watcher.release(self)
+        except DeadlineExceeded as late:
+            if late.watch is not self:  # the exit of that one will release this one
+                raise
+            overdue = _watcher.release(self)
+        if overdue is not None:
+            raise DeadlineExceeded(overdue)
+        self._conclude(exc)
+
+
+class _Here(threading.local):
+    """The deadlines that the present thread is in."""
+
+    innermost: _ThreadWatch | None = None
+
+
+_here = _Here()
+
+
+def _undelivered(watch: Watch | None) -> _ThreadWatch | None:
+    """Return the outermost deadline, from this one outwards, that fired without having reached its thread."""
+    found = None
+    while isinstance(watch, _ThreadWatch):
+        if watch._fired and not watch._delivered:
+            found = watch
+        watch = watch._outer
+    return found
+
+
+class _Watcher:
+    """The one thread that interrupts the others. It exists while there is something to watch.
+
+    The lock is the handshake: a deadline fires before it is released, and then its release takes back what
+    was not yet delivered, or it never does.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watches: set[_ThreadWatch] = set()
+        self._running = False
+        self._idle = False
+        self._wakes_at = 0.0
+        self._bell = threading.Lock()  # held, but for the moment in which it rings
+        self._bell.acquire()
+
+    def add(self, watch: _ThreadWatch) -> None:
+        """Watch a deadline of the present thread.
+
+        Raises:
+            RuntimeError: The system has no thread left.
+        """
+        with self._lock:
+            if not self._running:
+                threading.Thread(target=self._run, name="sluiceway-deadlines", daemon=True).start()
+            self._watches.add(watch)
+            self._idle = False
+            self._wake_by(watch._due)
+
+    def release(self, watch: _ThreadWatch) -> _ThreadWatch | None:
+        """Watch a deadline of the present thread no longer, nor any within it.
+
+        Returns:
+            A deadline around it whose interruption was lost with that of the one released, if any.
+        """
+        with self._lock:
+            if watch._closed:
+                return None
+            lost = False
+            inner = _here.innermost
+            while inner is not None and inner is not watch:
+                lost = self._forget(inner) or lost
+                inner._closed = True
+                inner = inner._outer
+            lost = self._forget(watch) or lost
+            if not self._watches:
+                self._wake_by(monotonic() + LINGER)
+            overdue = _undelivered(watch._outer) if lost else None
+            _here.innermost = watch._outer
+            watch._closed = True
+        return overdue
+
+    def _forget(self, watch: _ThreadWatch) -> bool:
+        """Remove a deadline; return whether an interruption, perhaps not only its own, was taken back."""
+        self._watches.discard(watch)
+        pending = watch._fired and not watch._delivered
+        if pending:
+            _interrupt(watch._thread, None)
+        return pending
+
+    def _wake_by(self, moment: float) -> None:
+        if moment < self._wakes_at and self._bell.locked():
+            self._bell.release()
+
+    def _run(self) -> None:
+        _async_exception_setter()  # imported here, as nothing should have to wait for it
+        with self._lock:
+            if self._running:
+                return
+            self._running = True
+        while (pause := self._look()) is not None:
+            self._bell.acquire(timeout=pause)
+
+    def _look(self) -> float | None:
+        """Interrupt what is over; return the seconds until the next look, or None where it was the last."""
+        with self._lock:
+            now = monotonic()
+            for watch in [watch for watch in self._watches if watch._due <= now]:
+                self._fire(watch)
+            if self._watches:
+                self._wakes_at = min(watch._due for watch in self._watches)
+            elif self._idle:
+                self._running = False
+                self._wakes_at = 0.0
+                return None
+            else:
+                self._idle = True
+                self._wakes_at = now + LINGER
+            return max(self._wakes_at - now, 0)
+
+    def _fire(self, watch: _ThreadWatch) -> None:
+        self._watches.discard(watch)
+        watch._fired = watch.expired = True
+        _interrupt(watch._thread, DeadlineExceeded)
+
+
+def _interrupt(thread: int, exception: type[BaseException] | None) -> None:
+    """Have an exception raised in a thread at its next bytecode, or take back the one that is pending."""
+    import ctypes  # on first use only: it is not needed where no worker thread has a deadline
+
+    pointer = ctypes.py_object() if exception is None else ctypes.py_object(exception)
+    _async_exception_setter()(thread, pointer)
+
+
+@cache
+def _async_exception_setter() -> Callable[[int, object], int]:
+    import ctypes  # see above
+
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)
+    return prototype(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+
+
+_watcher = _Watcher()
+
+
+def _renew_watcher() -> None:
+    """Start afresh in a forked process: it has no watcher thread, and the lock may be held for ever."""
+    global _watcher
+    _watcher = _Watcher()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_watcher)

@@ -1,0 +1,237 @@
+"""Futures: the results of submitted runs, before and after they are there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from uuid import UUID
+
+from sluiceway.base.ids import RunId, to_uuid
+from sluiceway.model.runs import TaskRun
+from sluiceway.model.states import State, StateType
+from sluiceway.model.upstream import Upstream
+
+R = TypeVar("R")
+
+
+class Work(Protocol):
+    """What a runner has to do for a future that has not ended."""
+
+    def help(self, future: Future[Any]) -> None:
+        """Do, on the thread that waits for the future, what no other thread has begun.
+
+        Raises:
+            CyclicDependencyError: The future waits for the run that this thread is executing.
+        """
+
+
+class Future(Upstream, Generic[R]):
+    """The result of a submitted task run.
+
+    Args:
+        run: The task run.
+        work: What the runner has to do for it; None where a waiting thread cannot help.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_lock", "_state", "run", "work")
+
+    def __init__(self, run: TaskRun, work: Work | None = None) -> None:
+        self.run = run
+        self.work = work
+        self._state: State[R] | None = None
+        self._callbacks: list[Callable[[], object]] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def task_run_id(self) -> UUID:
+        """The identifier of the task run."""
+        return to_uuid(self.run.key)
+
+    @property
+    def run_key(self) -> RunId:
+        """The 16 bytes of the identifier of the task run."""
+        return self.run.key
+
+    @property
+    def state(self) -> State[R]:
+        """The present state of the task run."""
+        if self._state is not None:
+            return self._state
+        return self.run.state or State(StateType.PENDING)
+
+    def done(self) -> bool:
+        """Whether the state will not change any more."""
+        return self._state is not None
+
+    def settle(self, state: State[R]) -> bool:
+        """Bring the future to its end; only the first state counts.
+
+        Args:
+            state: What the run came to.
+
+        Returns:
+            Whether this was the first state.
+        """
+        with self._lock:
+            if self._state is not None:
+                return False
+            self._state = state
+            callbacks, self._callbacks = self._callbacks, None
+        self.work = None
+        for callback in callbacks or ():
+            callback()
+        return True
+
+    def when_done(self, callback: Callable[[], object]) -> None:
+        """Call something once the future has ended: now, or on the thread that ends it.
+
+        Args:
+            callback: What to call.
+        """
+        with self._lock:
+            if self._state is None:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def add_done_callback(self, fn: Callable[[Future[R]], object]) -> None:
+        """Call a function with this future once it has ended; at once if it has.
+
+        Args:
+            fn: The function.
+        """
+        self.when_done(lambda: fn(self))
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the run has ended.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+        """
+        if self._state is not None:
+            return
+        work = self.work
+        if work is not None and timeout is None:
+            work.help(self)
+            if self._state is not None:
+                return
+        gate = threading.Lock()
+        gate.acquire()
+        self.when_done(gate.release)
+        gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        """Wait until the run has ended, and return its value.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+            raise_on_failure: Raise the exception of a run that did not complete, rather than return it.
+
+        Raises:
+            TimeoutError: The run has not ended by then.
+            UpstreamTaskError: The run could not start, since an upstream run did not complete.
+        """
+        self.wait(timeout)
+        if self._state is None:
+            raise TimeoutError(f"Task run {self.run.name!r} did not end within {timeout} second(s).")
+        return self._state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
+
+    def __repr__(self) -> str:
+        return f"Future(task_run={self.run.name!r}, state={self.state})"
+
+
+class FutureList(list[Future[R]]):
+    """The futures of a `map`, in the order of the items."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until all runs have ended.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+        """
+        wait(self, timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
+        """Wait until all runs have ended, and return their values in order.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+            raise_on_failure: Raise the first exception, rather than return exceptions in their places.
+
+        Raises:
+            TimeoutError: Not all have ended by then.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        values = []
+        for future in self:
+            left = None if deadline is None else deadline - time.monotonic()
+            values.append(future.result(left, raise_on_failure))
+        return values
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What `wait` found.
+
+    Args:
+        done: The futures that have ended.
+        not_done: Those that have not.
+    """
+
+    done: set[Future[Any]]
+    not_done: set[Future[Any]]
+
+
+def wait(futures: Iterable[Future[R]], timeout: float | None = None) -> DoneAndNotDoneFutures:
+    """Wait until all futures have ended, or the time is over.
+
+    Args:
+        futures: The futures.
+        timeout: How long to wait at most, in seconds; None for as long as it takes.
+    """
+    awaited = list(futures)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for future in awaited:
+        future.wait(None if deadline is None else deadline - time.monotonic())
+    done = {future for future in awaited if future.done()}
+    return DoneAndNotDoneFutures(done, set(awaited) - done)
+
+
+def as_completed(
+    futures: Iterable[Future[R]], timeout: float | None = None
+) -> Generator[Future[R], None, None]:
+    """Yield futures in the order in which they end.
+
+    Args:
+        futures: The futures; one that is given twice is yielded once.
+        timeout: How long to wait at most for the last one, in seconds; None for as long as it takes.
+
+    Raises:
+        TimeoutError: Some have not ended by then; the message counts them.
+    """
+    awaited = list(dict.fromkeys(futures))
+    deadline = None if timeout is None else time.monotonic() + timeout
+    ended: list[Future[R]] = []
+    bell = threading.Condition()
+
+    def ring(future: Future[R]) -> None:
+        with bell:
+            ended.append(future)
+            bell.notify()
+
+    for future in awaited:
+        future.add_done_callback(ring)
+    for count in range(len(awaited)):
+        with bell:
+            left = None if deadline is None else deadline - time.monotonic()
+            if not bell.wait_for(lambda: bool(ended), left):  # noqa: B023 - called before the next turn
+                raise TimeoutError(f"{len(awaited) - count} (of {len(awaited)}) futures unfinished")
+            future = ended.pop(0)
+        yield future
+
+
+for _public in (Future, FutureList, DoneAndNotDoneFutures):
+    _public.__module__ = "sluiceway.futures"

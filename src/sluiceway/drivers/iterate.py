@@ -1,0 +1,86 @@
+"""The drivers of generator runs: `Emit` becomes a real `yield`.
+
+The script is driven as elsewhere, but for that one operation, whose value goes to whoever iterates and
+whose reply is what that caller sends or throws back in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any
+
+from sluiceway.drivers import blocking
+from sluiceway.engine.ops import Emit, Op, Outcome
+from sluiceway.model.states import State
+from sluiceway.ports.services import Services
+
+Script = Coroutine[Op[Any], Any, State[Any]]
+
+
+def iterate(script: Script, services: Services, close: Callable[[], None]) -> Generator[Any, Any, Any]:
+    """Yield what a run yields; return, or raise, what it comes to.
+
+    Args:
+        script: The script of the run.
+        services: The adapters that its operations are performed with.
+        close: What to call when the run is over.
+    """
+    handlers = blocking.HANDLERS
+    try:
+        op = script.send(None)
+        while True:
+            if type(op) is Emit:
+                try:
+                    reply = Outcome((yield op.value), None, services.clock.now())
+                except BaseException as error:
+                    reply = Outcome(None, error, services.clock.now())
+                op = script.send(reply)
+                continue
+            try:
+                reply = handlers[type(op)](services, op)
+            except BaseException as error:
+                op = script.throw(error)
+            else:
+                op = script.send(reply)
+    except StopIteration as stop:
+        state: State[Any] = stop.value
+    finally:
+        close()
+    return state.result()
+
+
+async def aiterate(
+    script: Script,
+    services: Services,
+    perform: Callable[[Op[Any]], Coroutine[Any, Any, Any]],
+    close: Callable[[], None],
+) -> AsyncGenerator[Any, Any]:
+    """Yield what an async run yields; raise what it comes to, if it did not complete.
+
+    Args:
+        script: The script of the run.
+        services: The adapters that its operations are performed with.
+        perform: Performs an operation of the asyncio driver.
+        close: What to call when the run is over.
+    """
+    try:
+        op = script.send(None)
+        while True:
+            if type(op) is Emit:
+                try:
+                    reply = Outcome((yield op.value), None, services.clock.now())
+                except BaseException as error:
+                    reply = Outcome(None, error, services.clock.now())
+                op = script.send(reply)
+                continue
+            try:
+                reply = await perform(op)
+            except BaseException as error:
+                op = script.throw(error)
+            else:
+                op = script.send(reply)
+    except StopIteration as stop:
+        state: State[Any] = stop.value
+    finally:
+        close()
+    state.result()

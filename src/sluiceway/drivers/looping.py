@@ -1,0 +1,138 @@
+"""The asyncio driver: runs a script in the caller's event loop and task."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from sluiceway.drivers import scope
+from sluiceway.drivers.performing import SHARED, Handler
+from sluiceway.drivers.prints import patch_print
+from sluiceway.engine.ops import Emit, Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.ports.services import Services
+
+Result = TypeVar("Result")
+
+GUARANTEE = "cancelled at the await that it was at"
+
+
+async def drive(script: Coroutine[Op[Any], Any, Result], services: Services) -> Result:
+    """Run a script to its end, and return what it returns.
+
+    Args:
+        script: The script.
+        services: The adapters that its operations are performed with.
+    """
+    perform = performer(services)
+    try:
+        op = script.send(None)
+        while True:
+            try:
+                reply = await perform(op)
+            except BaseException as error:
+                op = script.throw(error)
+            else:
+                op = script.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # a coroutine stops with what it returns
+
+
+async def invoke(services: Services, op: Invoke) -> Outcome:
+    """Call user code of either colour, with its run as the current one and its deadline over it."""
+    token = scope.enter(op.scope)
+    try:
+        if op.timeout is not None or op.scope.log_prints:
+            return await _invoke_within(services, op)
+        value = op.fn(*op.args, **op.kwargs)
+        if hasattr(value, "__await__"):
+            value = await value
+        return Outcome(value, None, services.clock.now())
+    except BaseException as error:
+        return Outcome(None, error, services.clock.now())
+    finally:
+        scope.leave(token)
+
+
+async def _invoke_within(services: Services, op: Invoke) -> Outcome:
+    """Call user code that has a deadline, or whose prints log."""
+    limit = asyncio.timeout(op.timeout)
+    try:
+        with patch_print():
+            async with limit:
+                value = op.fn(*op.args, **op.kwargs)
+                if hasattr(value, "__await__"):
+                    value = await value
+        return Outcome(value, None, services.clock.now())
+    except TimeoutError as error:
+        guarantee = GUARANTEE if limit.expired() else None
+        return Outcome(None, error, services.clock.now(), guarantee)
+
+
+async def _wait(_: Services, op: Wait) -> None:
+    """Wait without blocking the loop: whichever thread ends a future wakes the loop."""
+    loop = asyncio.get_running_loop()
+    for future in op.futures:
+        if not future.done():
+            ended = asyncio.Event()
+            future.when_done(lambda ended=ended: loop.call_soon_threadsafe(ended.set))
+            await ended.wait()
+
+
+async def _sleep(services: Services, op: Sleep) -> None:
+    await services.clock.asleep(op.seconds)
+
+
+def _swallow(services: Services, _: Emit) -> Outcome:
+    return Outcome(None, None, services.clock.now())
+
+
+HANDLERS: dict[type[Op[Any]], Handler] = {**SHARED, Emit: _swallow}
+AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
+    Invoke: invoke,
+    Wait: _wait,
+    Sleep: _sleep,
+}
+
+
+def performer(services: Services) -> Callable[[Op[Any]], Coroutine[Any, Any, Any]]:
+    """Return what performs any operation, awaiting it or not.
+
+    Args:
+        services: The adapters that operations are performed with.
+    """
+
+    async def perform(op: Op[Any]) -> Any:
+        handler = HANDLERS.get(type(op))
+        return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
+
+    return perform
+
+
+def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end from blocking code, in a loop of its own.
+
+    Args:
+        coroutine: The coroutine; where a loop runs in this thread already, it gets a thread of its own.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    box: list[Outcome] = []
+
+    def work() -> None:
+        try:
+            box.append(Outcome(asyncio.run(coroutine), None, 0))
+        except BaseException as error:
+            box.append(Outcome(None, error, 0))
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="sluiceway-coroutine")
+    thread.start()
+    thread.join()
+    if box[0].error is not None:
+        raise box[0].error
+    return box[0].value  # type: ignore[no-any-return]  # what the coroutine returned

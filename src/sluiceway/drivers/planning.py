@@ -1,0 +1,125 @@
+"""Planning: turning a call into the context of a run, on the caller's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sluiceway.base.hashing import call_hash
+from sluiceway.base.ids import RunId, new_id
+from sluiceway.drivers import scope
+from sluiceway.engine.contexts import FlowRunContext, Identity, TaskRunContext
+from sluiceway.model.runs import FlowRun, TaskRun
+from sluiceway.model.upstream import Upstream
+from sluiceway.ports.services import Services
+from sluiceway.rules.resolution import Reference, all_plain, as_list, find_references, resolve
+
+NO_REFERENCES: list[Reference] = []
+
+
+def plan_task(
+    task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None, services: Services
+) -> TaskRunContext:
+    """Return a call of a task as its run will need it.
+
+    Args:
+        task: The task.
+        parameters: The arguments by name, futures not yet resolved.
+        wait_for: Futures to wait for without passing them.
+        services: The adapters that the run works with.
+    """
+    policy, outer, tags = task.policy, scope.current(), scope.current_tags()
+    references = NO_REFERENCES if all_plain(parameters.values()) else find_references(parameters)
+    task_key, name = policy.task_key, policy.name
+    run = TaskRun(new_id(), task_key, name, None, None, tags | policy.tags if tags else policy.tags)
+    run.call_hash, run.call_preview = call_hash(resolve(parameters, _token) if references else parameters)
+    if references or wait_for is not None:
+        waits = as_list(wait_for)
+        run.inputs = _inputs(parameters, waits)
+        references = references + find_references(waits)
+    if outer is None:
+        identity: Identity = (task_key, run.call_hash)
+        flow_context, log_prints = None, False
+    else:
+        run.ordinal = outer.next_ordinal(task_key, run.call_hash)
+        identity = (outer.identity, task_key, run.call_hash, run.ordinal)
+        flow_context, log_prints = outer.flow_context, outer.log_prints
+        if flow_context is not outer:
+            run.parent_key = outer.run.key
+        if flow_context is not None:
+            run.flow_run_key = flow_context.flow_run.key
+    if policy.log_prints is not None:
+        log_prints = policy.log_prints
+    return TaskRunContext(
+        task, run, services, parameters, references, services.clock.now(), log_prints, identity, flow_context
+    )
+
+
+def _token(reference: Reference) -> str:
+    """Return what stands for an upstream run in the hash of a call: its own identity, not its value."""
+    source = reference.source
+    run = getattr(source, "run", None)
+    return f"{run.task_key}:{run.dynamic_key}" if isinstance(run, TaskRun) else repr(source)
+
+
+def _inputs(parameters: dict[str, Any], waits: list[Any]) -> dict[str, tuple[RunId, ...]]:
+    """Return, by argument, the runs whose results go into a call."""
+    inputs = {}
+    for name, value in [*parameters.items(), ("wait_for", waits)]:
+        keys = tuple(
+            reference.source.run_key
+            for reference in find_references(value)
+            if isinstance(reference.source, Upstream)
+        )
+        if keys:
+            inputs[name] = keys
+    return inputs
+
+
+def plan_flow(
+    flow: Any,
+    parameters: dict[str, Any],
+    wait_for: Iterable[Any] | None,
+    services: Services,
+    make_runner: Callable[[FlowRunContext], Any],
+) -> FlowRunContext:
+    """Return a call of a flow as its run will need it.
+
+    Args:
+        flow: The flow.
+        parameters: The arguments by name, futures not yet resolved.
+        wait_for: Futures to wait for without passing them.
+        services: The adapters that the run works with.
+        make_runner: Makes and starts the task runner when a task is first submitted.
+    """
+    outer, policy = scope.current(), flow.policy
+    parent = None if outer is None else outer.flow_context
+    references = NO_REFERENCES if all_plain(parameters.values()) else find_references(parameters)
+    if wait_for is not None:
+        references = references + find_references(as_list(wait_for))
+    run = FlowRun(new_id(), policy.name, policy.version, None, None, scope.current_tags())
+    stand_in = None
+    if outer is not None and parent is not None:
+        run.parent_key, run.root_key = parent.flow_run.key, parent.flow_run.root_key
+        stand_in = _stand_in(flow, run, parameters, outer)
+        run.parent_task_run_key = stand_in.key
+    log_prints = policy.log_prints
+    if log_prints is None:
+        log_prints = services.settings.logging_log_prints if outer is None else outer.log_prints
+    called = services.clock.now()
+    return FlowRunContext(
+        flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in
+    )
+
+
+def _stand_in(
+    flow: Any, run: FlowRun, parameters: dict[str, Any], outer: FlowRunContext | TaskRunContext
+) -> TaskRun:
+    """Return the task run that stands for a child run in its parent."""
+    stand_in = TaskRun(new_id(), flow.flow_key, flow.policy.name, run.parent_key, None, run.tags)
+    stand_in.call_hash, stand_in.call_preview = call_hash(resolve(parameters, _token))
+    stand_in.child_flow_run_key = run.key
+    stand_in.ordinal = outer.next_ordinal(flow.flow_key, stand_in.call_hash)
+    if isinstance(outer, TaskRunContext):
+        stand_in.parent_key = outer.task_run.key
+    return stand_in

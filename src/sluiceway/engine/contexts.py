@@ -1,0 +1,278 @@
+"""Contexts: a call that is, or is to become, a run; everything that its script needs.
+
+The same object is what user code of the run finds as its context: `FlowRunContext.get()`,
+`TaskRunContext.get()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sluiceway.base import times
+
+if TYPE_CHECKING:
+    from sluiceway.base.signatures import Signature
+    from sluiceway.model.policies import FlowPolicy, TaskPolicy
+    from sluiceway.model.results import StoredResult
+    from sluiceway.model.runs import FlowRun, TaskRun
+    from sluiceway.model.upstream import Upstream
+    from sluiceway.ports.services import Services
+    from sluiceway.rules.resolution import Reference
+
+Identity = tuple[Any, ...]
+"""What a task run is recognised by: the identity of its parent, task key, hash of the call, ordinal."""
+
+Replay = dict[Identity, "StoredResult"]
+"""Results of steps that completed in an earlier attempt, by identity."""
+
+
+class RunContext:
+    """What flow runs and task runs have in common."""
+
+    __slots__ = (
+        "called",
+        "fn",
+        "generator",
+        "identity",
+        "log_prints",
+        "ordinals",
+        "parameters",
+        "references",
+        "services",
+        "signature",
+    )
+
+    services: Services
+    """The adapters that the run works with."""
+    fn: Callable[..., Any]
+    """The function."""
+    signature: Signature
+    """How the parameters become arguments of the function."""
+    parameters: dict[str, Any]
+    """The arguments by name; futures among them are resolved before the function is called."""
+    references: list[Reference]
+    """The futures and states among the arguments and in `wait_for`."""
+    called: times.Moment
+    """When the function was called."""
+    generator: bool
+    """Whether the function yields its results."""
+    log_prints: bool
+    """Whether `print` logs."""
+    identity: Identity
+    """What the run is recognised by, as the parent of others."""
+    ordinals: dict[str, dict[int, int]] | None
+    """How many equal calls of each task this run has made."""
+
+    def next_ordinal(self, task_key: str, call_hash: int) -> int:
+        """Return how many equal calls this run has made before.
+
+        Args:
+            task_key: The task that is called.
+            call_hash: The hash of its arguments.
+        """
+        if self.ordinals is None:
+            self.ordinals = {}
+        counts = self.ordinals.get(task_key)
+        if counts is None:
+            counts = self.ordinals[task_key] = {}
+        ordinal = counts.get(call_hash, 0)
+        counts[call_hash] = ordinal + 1
+        return ordinal
+
+
+class FlowRunContext(RunContext):
+    """A call of a flow.
+
+    Args:
+        flow: The flow, as hooks and callbacks receive it.
+        flow_run: The run.
+        services: The adapters that the run works with.
+        parameters: The arguments by name, futures not yet resolved.
+        references: The futures and states among the arguments and in `wait_for`.
+        called: When the flow was called.
+        log_prints: Whether `print` logs.
+        make_runner: Makes and starts the task runner when a task is first submitted.
+        parent: The context that the flow was called in.
+        stand_in: The task run that stands for this run in its parent; None for a run of its own.
+    """
+
+    __slots__ = ("_make_runner", "_runner", "flow", "flow_run", "parent", "policy", "replay", "stand_in")
+
+    policy: FlowPolicy
+
+    def __init__(
+        self,
+        flow: Any,
+        flow_run: FlowRun,
+        services: Services,
+        parameters: dict[str, Any],
+        references: list[Reference],
+        called: times.Moment,
+        log_prints: bool,
+        make_runner: Callable[[FlowRunContext], Any],
+        parent: FlowRunContext | TaskRunContext | None,
+        stand_in: TaskRun | None,
+    ) -> None:
+        self.flow = flow
+        self.flow_run = flow_run
+        self.fn = flow.fn
+        self.policy = flow.policy
+        self.signature = flow.signature
+        self.generator = flow.isgenerator
+        self.services = services
+        self.parameters = parameters
+        self.references = references
+        self.called = called
+        self.log_prints = log_prints
+        self.identity = ()
+        self.ordinals = None
+        self.parent = parent
+        self.stand_in = stand_in
+        self.replay: Replay | None = {} if self.policy.retry.retries else None
+        self._make_runner = make_runner
+        self._runner: Any = None
+
+    @property
+    def subject(self) -> Any:
+        """The flow."""
+        return self.flow
+
+    @property
+    def run(self) -> FlowRun:
+        """The run."""
+        return self.flow_run
+
+    @property
+    def start_time(self) -> datetime:
+        """When the run was called."""
+        return times.to_datetime(self.called)
+
+    @property
+    def flow_context(self) -> FlowRunContext:
+        """The context of the flow run that code in here belongs to: this one."""
+        return self
+
+    @property
+    def task_runner(self) -> Any:
+        """The task runner of the run, started when it is first asked for."""
+        if self._runner is None:
+            self._runner = self._make_runner(self)
+        return self._runner
+
+    def unfinished(self) -> list[Upstream]:
+        """Return the futures of submitted tasks that have not ended."""
+        return [] if self._runner is None else self._runner.unfinished()
+
+    def start_over(self) -> None:
+        """Forget the calls that were counted, since the flow is about to make them again."""
+        self.ordinals = None
+
+    def abandon(self, error: BaseException) -> None:
+        """Drop the submitted tasks that have not ended.
+
+        Args:
+            error: What ended the flow run.
+        """
+        if self._runner is not None:
+            self._runner.abandon(error)
+
+    def close(self) -> None:
+        """Release the task runner."""
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+
+    @classmethod
+    def get(cls) -> FlowRunContext | None:
+        """Return the context of the flow run that this code belongs to, through tasks; None outside flows."""
+        context = current_run.get()
+        return None if context is None else context.flow_context
+
+
+class TaskRunContext(RunContext):
+    """A call of a task.
+
+    Args:
+        task: The task, as hooks and callbacks receive it.
+        task_run: The run.
+        services: The adapters that the run works with.
+        parameters: The arguments by name, futures not yet resolved.
+        references: The futures and states among the arguments and in `wait_for`.
+        called: When the task was called.
+        log_prints: Whether `print` logs.
+        identity: What the run is recognised by.
+        flow_context: The context of the flow run that it belongs to; None outside flows.
+    """
+
+    __slots__ = ("flow_context", "policy", "remote", "task", "task_run")
+
+    policy: TaskPolicy
+
+    def __init__(
+        self,
+        task: Any,
+        task_run: TaskRun,
+        services: Services,
+        parameters: dict[str, Any],
+        references: list[Reference],
+        called: times.Moment,
+        log_prints: bool,
+        identity: Identity,
+        flow_context: FlowRunContext | None,
+    ) -> None:
+        self.task = task
+        self.task_run = task_run
+        self.fn = task.fn
+        self.policy = task.policy
+        self.signature = task.signature
+        self.generator = task.isgenerator
+        self.services = services
+        self.parameters = parameters
+        self.references = references
+        self.called = called
+        self.log_prints = log_prints
+        self.identity = identity
+        self.ordinals = None
+        self.flow_context = flow_context
+        self.remote = False
+        """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
+
+    @property
+    def subject(self) -> Any:
+        """The task."""
+        return self.task
+
+    @property
+    def run(self) -> TaskRun:
+        """The run."""
+        return self.task_run
+
+    @property
+    def start_time(self) -> datetime:
+        """When the run started, or was called if it has not."""
+        return times.to_datetime(self.task_run.start or self.called)
+
+    @property
+    def replay(self) -> Replay | None:
+        """Results of an earlier attempt of the flow run, if there can be any."""
+        return None if self.flow_context is None else self.flow_context.replay
+
+    @property
+    def flow_parameters(self) -> dict[str, Any]:
+        """The arguments of the flow that the run belongs to; empty outside flows."""
+        return {} if self.flow_context is None else self.flow_context.parameters
+
+    @classmethod
+    def get(cls) -> TaskRunContext | None:
+        """Return the context of the task run that this code belongs to; None outside tasks."""
+        context = current_run.get()
+        return context if isinstance(context, TaskRunContext) else None
+
+
+current_run: ContextVar[FlowRunContext | TaskRunContext | None] = ContextVar("sluiceway_run", default=None)
+"""The run that the executing code belongs to. Only drivers set it."""
+
+FlowRunContext.__module__ = TaskRunContext.__module__ = RunContext.__module__ = "sluiceway.context"

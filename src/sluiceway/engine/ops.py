@@ -1,0 +1,249 @@
+"""Operations: what a script asks of its driver.
+
+A script is an `async def` that imports no event loop. Awaiting an operation hands it to the driver,
+which performs it, blocking or not, and sends back the reply. Only `Op.__await__` ever yields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from sluiceway.base.times import Moment
+    from sluiceway.model.facts import Fact
+    from sluiceway.model.policies import ResultPolicy
+    from sluiceway.model.results import CachedResult, StoredResult
+
+Reply = TypeVar("Reply")
+
+
+class Op(Generic[Reply]):
+    """An operation that the driver performs."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Op[Reply], Reply, Reply]:
+        return (yield self)
+
+
+class Outcome:
+    """What came of a call of user code.
+
+    Args:
+        value: What it returned.
+        error: What it raised, instead.
+        moment: When it ended.
+        timeout: For a deadline that passed: how firmly it could be enforced.
+    """
+
+    __slots__ = ("error", "moment", "timeout", "value")
+
+    def __init__(
+        self, value: Any, error: BaseException | None, moment: Moment, timeout: str | None = None
+    ) -> None:
+        self.value = value
+        self.error = error
+        self.moment = moment
+        self.timeout = timeout
+
+
+class Record(Op[None]):
+    """Tell the journal a fact; it is queued."""
+
+    __slots__ = ("fact",)
+
+    def __init__(self, fact: Fact) -> None:
+        self.fact = fact
+
+
+class Now(Op["Moment"]):
+    """Ask for the time."""
+
+    __slots__ = ()
+
+
+class Invoke(Op[Outcome]):
+    """Call user code of either colour; what it raises comes back as a value.
+
+    Args:
+        fn: The function.
+        args: Its arguments by position.
+        kwargs: Its arguments by name.
+        scope: The run that the code belongs to; the driver makes it the current one.
+        timeout: Seconds after which the call is ended; None for never.
+    """
+
+    __slots__ = ("args", "fn", "kwargs", "scope", "timeout")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        scope: Any,
+        timeout: float | None = None,
+    ) -> None:
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.scope = scope
+        self.timeout = timeout
+
+
+class Ship(Op[Outcome]):
+    """Have the function of a task run called elsewhere: in another process, on another machine.
+
+    Args:
+        context: The run; its parameters are resolved.
+    """
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+
+class Wait(Op[None]):
+    """Wait until futures are done.
+
+    Args:
+        futures: The futures.
+    """
+
+    __slots__ = ("futures",)
+
+    def __init__(self, futures: Sequence[Any]) -> None:
+        self.futures = futures
+
+
+class Sleep(Op[None]):
+    """Let time pass.
+
+    Args:
+        seconds: How long.
+    """
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class Draw(Op[float]):
+    """Ask for a random number, at least 0 and below 1."""
+
+    __slots__ = ()
+
+
+class Load(Op["CachedResult | None"]):
+    """Look for a cached result.
+
+    Args:
+        key: The cache key.
+        policy: Where results are kept.
+    """
+
+    __slots__ = ("key", "policy")
+
+    def __init__(self, key: str, policy: ResultPolicy) -> None:
+        self.key = key
+        self.policy = policy
+
+
+class Open(Op[Outcome]):
+    """Read the value of a stored result.
+
+    Args:
+        stored: What is known of it.
+    """
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: StoredResult) -> None:
+        self.stored = stored
+
+
+class Keep(Op["StoredResult"]):
+    """Store the value that a run returned.
+
+    Args:
+        value: The value.
+        policy: How results are kept.
+        key: A name for it in a storage of the policy's own.
+    """
+
+    __slots__ = ("key", "policy", "value")
+
+    def __init__(self, value: Any, policy: ResultPolicy, key: str | None = None) -> None:
+        self.value = value
+        self.policy = policy
+        self.key = key
+
+
+class Publish(Op[bool]):
+    """Let later runs find a stored result by its cache key.
+
+    Args:
+        entry: The result and its key.
+        policy: Where results are kept.
+    """
+
+    __slots__ = ("entry", "policy")
+
+    def __init__(self, entry: CachedResult, policy: ResultPolicy) -> None:
+        self.entry = entry
+        self.policy = policy
+
+
+class Say(Op[None]):
+    """Log a line about a run.
+
+    Args:
+        level: The level of the standard `logging` module.
+        message: The line.
+        scope: The run that it is about.
+        error: An exception to show with it.
+    """
+
+    __slots__ = ("error", "level", "message", "scope")
+
+    def __init__(self, level: int, message: str, scope: Any, error: BaseException | None = None) -> None:
+        self.level = level
+        self.message = message
+        self.scope = scope
+        self.error = error
+
+
+class Abandon(Op[None]):
+    """Drop the tasks that a flow run has submitted and that have not ended.
+
+    Args:
+        scope: The flow run.
+        error: What ended it.
+    """
+
+    __slots__ = ("error", "scope")
+
+    def __init__(self, scope: Any, error: BaseException) -> None:
+        self.scope = scope
+        self.error = error
+
+
+class Emit(Op[Outcome]):
+    """Hand a value of a generator run to whoever iterates over it.
+
+    The reply is what that caller sent, or threw, back in.
+
+    Args:
+        value: The value.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+"""Levels of the standard `logging` module, which scripts do not import."""

@@ -1,0 +1,255 @@
+"""The life of a task run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluiceway.base.errors import HashError, MissingResult
+from sluiceway.base.times import SECOND
+from sluiceway.engine.calling import call, call_hooks, chosen_name, retry_delay
+from sluiceway.engine.ops import DEBUG, ERROR, INFO, WARNING, Invoke, Keep, Load, Now, Open, Outcome, Publish, Record, Say, Ship, Sleep, Wait
+from sluiceway.engine.contexts import TaskRunContext
+from sluiceway.model.facts import ResultCached, TaskRunCreated, TaskRunMoved, TaskRunStarted
+from sluiceway.model.results import NOTHING, CachedResult, StoredResult
+from sluiceway.model.runs import TaskRun
+from sluiceway.model.policies import NO_HOOKS
+from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
+from sluiceway.rules import outcomes
+from sluiceway.rules.resolution import resolve, resolved_result
+
+
+async def run_task(context: TaskRunContext) -> State[Any]:
+    """Run a task, from its creation to its final state, which is returned.
+
+    Args:
+        context: The call.
+    """
+    run, policy = context.task_run, context.policy
+    try:
+        if context.references or policy.run_name is not None:
+            blocked = await prepare(context)
+            if blocked is not None:
+                return blocked
+        else:
+            run.start, run.run_count = context.called, 1
+            run.state = outcomes.stamped(RUNNING, context.called)
+            await Record(TaskRunStarted(run))
+        if policy.plain and context.replay is None:
+            state = await _attempts(context)
+            stored = NOTHING if state.data is None else await _kept(context, state, None)
+        else:
+            state, stored = await _perform(context)
+        run.state, run.end = state, state.moment
+        await Record(TaskRunMoved(run.key, state, run.run_count, stored, run.given_name, run.cache_key))
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        # Whatever tears through the script itself, such as Ctrl-C between two operations, is recorded.
+        await _enter(run, outcomes.crashed("Task", error, await Now()))
+        raise
+    if state.type is not COMPLETED:
+        await Say(ERROR, f"Finished in state {state}", context)
+    if policy.hooks is not NO_HOOKS:
+        await call_hooks(context, state)
+    return state
+
+
+async def prepare(context: TaskRunContext) -> State[Any] | None:
+    """Wait for the upstream runs of a call, resolve its parameters, name the run, and start it.
+
+    Args:
+        context: The call, whose parameters are changed.
+
+    Returns:
+        The state of a run that cannot start, because an upstream run did not complete; else None.
+    """
+    run = context.task_run
+    run.state = outcomes.stamped(PENDING, context.called)
+    await Record(TaskRunCreated(run, run.state))
+    unfinished = [r.source for r in context.references if not isinstance(r.source, State) and not r.source.done()]
+    if unfinished:
+        await Wait(unfinished)
+    blocked = outcomes.not_ready(context.references, await Now())
+    if blocked is None:
+        outcome = await Invoke(resolve, (context.parameters, resolved_result), {}, context)
+        if outcome.error is not None:
+            blocked = outcomes.raised("Task", outcome.error, outcome.moment)
+    if blocked is not None:
+        await _enter(run, blocked)
+        await Say(ERROR, f"Finished in state {blocked}", context)
+        return blocked
+    context.parameters, context.references = outcome.value, []
+    if context.policy.run_name is not None:
+        run.given_name = await chosen_name(context)
+    await _enter(run, outcomes.stamped(RUNNING, await Now()))
+    return None
+
+
+async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | None]:
+    """Take the result of a run that has started from where it is at hand, or call the function.
+
+    Returns:
+        The final state, and what is stored of the result.
+    """
+    replay, policy, key = context.replay, context.policy, None
+    if replay is not None:
+        recalled = await _recall(context, replay)
+        if recalled is not None:
+            return recalled
+    if policy.hooks is not NO_HOOKS:
+        await call_hooks(context, context.task_run.state)
+    if policy.cache is not None:
+        key = await _cache_key(context)
+        cached = await _from_cache(context, key)
+        if cached is not None:
+            return cached
+    state = await _attempts(context)
+    stored = await _kept(context, state, key)
+    if replay is not None and stored is not None and stored.why_not is None:
+        replay[context.identity] = stored
+    return state, stored
+
+
+async def _attempts(context: TaskRunContext) -> State[Any]:
+    """Call the function until it completes or no retry is left; return the state it came to."""
+    run = context.task_run
+    while True:
+        outcome = await (Ship(context) if context.remote else call(context))
+        if outcome.error is None and not isinstance(outcome.value, State):
+            return outcomes.stamped(COMPLETED, outcome.moment, data=outcome.value)
+        state = _verdict(context, outcome)
+        if state.type is COMPLETED:
+            return state
+        delay = await retry_delay(context, state)
+        await _say_failure(context, state, delay)
+        if delay is None:
+            return state
+        if delay > 0:
+            wakes = state.moment + round(delay * SECOND)
+            await _enter(run, outcomes.awaiting_retry(state.message, wakes, state.moment))
+            await Sleep(delay)
+        await _enter(run, outcomes.stamped(RUNNING, await Now(), "Retrying"))
+
+
+def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
+    """Return the state that a call came to which raised something, or returned a state."""
+    if outcome.timeout is not None and context.policy.timeout is not None:
+        return outcomes.timed_out("Task", context.policy.timeout, outcome.timeout, outcome.moment)
+    if outcome.error is not None:
+        return outcomes.raised("Task", outcome.error, outcome.moment)
+    return outcomes.returned(outcome.value, outcome.moment)
+
+
+async def _say_failure(context: TaskRunContext, state: State[Any], delay: float | None) -> None:
+    error = state.data if isinstance(state.data, BaseException) else None
+    retry = context.policy.retry
+    if delay is not None:
+        after = f" in {delay:g} second(s)" if delay else ""
+        ending = f" - Retry {context.task_run.run_count}/{retry.retries} will start{after}"
+    else:
+        ending = " - Retries are exhausted" if retry.retries and context.task_run.run_count > retry.retries else ""
+    level = ERROR if delay is None else WARNING
+    await Say(level, f"Task run failed with exception: {error!r}{ending}", context, error if delay is None else None)
+
+
+async def _enter(run: TaskRun, state: State[Any]) -> None:
+    """Bring a run into a state, and tell the journal."""
+    run.state = state
+    if state.type is RUNNING:
+        run.run_count += 1
+        run.start = run.start or state.moment
+    elif state.is_final():
+        run.end = state.moment
+    await Record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
+
+
+# --- results and the cache ----------------------------------------------------------------------
+
+
+def _may_be_needed(context: TaskRunContext) -> bool:
+    """Whether a cache, a retry or a resume may need the result: the one rule for persistence."""
+    persist = context.policy.result.persist
+    if persist is None:
+        return context.policy.cache is not None or context.task_run.flow_run_key is not None
+    return persist
+
+
+async def _cache_key(context: TaskRunContext) -> str | None:
+    """Return the cache key of a call; None where it has none, which the log tells."""
+    compute = context.policy.cache.compute_key
+    inputs = {
+        "task_ctx": context,
+        "inputs": context.parameters,
+        "flow_parameters": context.flow_parameters,
+    }
+    outcome = await Invoke(compute, (), inputs, context)
+    if outcome.error is None:
+        context.task_run.cache_key = outcome.value
+        return context.task_run.cache_key
+    if not isinstance(outcome.error, Exception):
+        raise outcome.error
+    if isinstance(outcome.error, HashError):
+        await Say(WARNING, f"The result will not be cached: {outcome.error}", context)
+    else:
+        await Say(ERROR, f"The cache key could not be computed: {outcome.error!r}", context, outcome.error)
+    return None
+
+
+async def _from_cache(context: TaskRunContext, key: str | None) -> tuple[State[Any], StoredResult] | None:
+    """Return the state of a run whose result is cached, and what is stored of it; else None."""
+    if key is None or context.policy.refresh_cache:
+        return None
+    entry = await Load(key, context.policy.result)
+    if entry is None:
+        return None
+    outcome = await Open(entry.result)
+    if outcome.error is None:
+        state = outcomes.stamped(COMPLETED, outcome.moment, "Cached", data=outcome.value)
+        state.state_details.cache_key = key
+        return state, entry.result
+    await Say(WARNING, f"The cached result cannot be used, so the task runs: {outcome.error}", context)
+    return None
+
+
+async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> StoredResult | None:
+    """Store the value of a run that completed, where something may need it, under its cache key."""
+    if state.type is not COMPLETED or not _may_be_needed(context):
+        return None
+    if state.data is None and key is None:
+        return NOTHING
+    policy = context.policy.result
+    name = key if key is not None else _storage_key(context)
+    stored = await Keep(state.data, policy, name)
+    if stored.why_not is not None:
+        state.state_details.untrackable_result = stored.why_not
+        loud = policy.persist or context.policy.cache is not None
+        await Say(WARNING if loud else DEBUG, f"The result was not stored: {stored.why_not}", context)
+    elif key is not None:
+        expiration = context.policy.cache_expiration
+        expires = None if expiration is None else state.moment + round(expiration.total_seconds() * SECOND)
+        entry = CachedResult(key, stored, state.moment, expires)
+        if await Publish(entry, policy):
+            await Record(ResultCached(entry))
+    return stored
+
+
+def _storage_key(context: TaskRunContext) -> str | None:
+    """Return the name that the task gives its stored result, its template filled in."""
+    template = context.policy.result.storage_key
+    return None if template is None else template.format(**context.parameters, parameters=context.parameters)
+
+
+async def _recall(
+    context: TaskRunContext, replay: dict[Any, StoredResult]
+) -> tuple[State[Any], StoredResult] | None:
+    """Return the state of a step that completed in an earlier attempt, if its result is at hand."""
+    stored = replay.get(context.identity)
+    if stored is None:
+        return None
+    outcome = await Open(stored)
+    if isinstance(outcome.error, MissingResult):
+        await Say(INFO, f"The earlier result is not at hand, so the task runs again: {outcome.error}", context)
+        return None
+    if outcome.error is not None:
+        raise outcome.error
+    return outcomes.stamped(COMPLETED, outcome.moment, data=outcome.value), stored

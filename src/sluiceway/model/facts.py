@@ -1,0 +1,125 @@
+"""Facts: what the journal is told. Each is written once and never changed.
+
+A fact names the run it is about. `RunCreated` carries the run, of which the journal reads only what is
+settled at its creation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from sluiceway.base.ids import RunId
+from sluiceway.base.times import Moment
+
+if TYPE_CHECKING:
+    from sluiceway.model.results import CachedResult, StoredResult
+    from sluiceway.model.runs import FlowRun, TaskRun
+    from sluiceway.model.states import State
+
+
+class FlowRunCreated(NamedTuple):
+    """A flow was called.
+
+    Args:
+        run: The run.
+        state: Its first state.
+    """
+
+    run: FlowRun
+    state: State[Any]
+
+
+class TaskRunCreated(NamedTuple):
+    """A task was called, and waits for something.
+
+    Args:
+        run: The run.
+        state: Its first state.
+    """
+
+    run: TaskRun
+    state: State[Any]
+
+
+class TaskRunStarted(NamedTuple):
+    """A task was called and started to run at once: it was pending, then running, at the same moment.
+
+    Args:
+        run: The run; it is running since its `start`.
+    """
+
+    run: TaskRun
+
+
+class FlowRunMoved(NamedTuple):
+    """A flow run came into another state.
+
+    Args:
+        run_key: The run.
+        state: The state it came into.
+        run_count: How many times it had started to run by then.
+        result: What was stored of its result.
+        name: The name of the run, where it was settled only now.
+    """
+
+    run_key: RunId
+    state: State[Any]
+    run_count: int
+    result: StoredResult | None = None
+    name: str | None = None
+
+
+class TaskRunMoved(NamedTuple):
+    """A task run came into another state.
+
+    Args:
+        run_key: The run.
+        state: The state it came into.
+        run_count: How many times it had started to run by then.
+        result: What was stored of its result.
+        name: The name of the run, where it was settled only now.
+        cache_key: The cache key, where it was settled only now.
+    """
+
+    run_key: RunId
+    state: State[Any]
+    run_count: int
+    result: StoredResult | None = None
+    name: str | None = None
+    cache_key: str | None = None
+
+
+class ResultCached(NamedTuple):
+    """A result may be taken over by later runs.
+
+    Args:
+        entry: The result and its key.
+    """
+
+    entry: CachedResult
+
+
+class LogWritten(NamedTuple):
+    """A run logged a line.
+
+    Args:
+        flow_run_key: The flow run; None for a task called outside flows.
+        task_run_key: The task run; None for a line of the flow itself.
+        moment: When.
+        level: The level of the standard `logging` module, such as 20 for INFO.
+        logger: The name of the logger.
+        message: The line, possibly cut.
+    """
+
+    flow_run_key: RunId | None
+    task_run_key: RunId | None
+    moment: Moment
+    level: int
+    logger: str
+    message: str
+
+
+Fact: TypeAlias = (
+    FlowRunCreated | TaskRunCreated | TaskRunStarted | FlowRunMoved | TaskRunMoved | ResultCached | LogWritten
+)
+"""Anything that the journal can be told."""

@@ -1,0 +1,287 @@
+"""Runs: one call of a flow or task, from its creation to its end.
+
+A run object is live: the engine moves it from state to state. What is written to the journal are the
+facts of `model/facts.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sluiceway.base import ids, times
+from sluiceway.base.names import run_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sluiceway.model.states import State, StateType
+
+
+class FlowInfo:
+    """A flow as the journal knows it.
+
+    Args:
+        key: The 16 bytes of its identifier.
+        name: The name of the flow.
+        created: When it was first seen.
+    """
+
+    __slots__ = ("created_moment", "key", "name")
+
+    def __init__(self, key: ids.RunId, name: str, created: times.Moment) -> None:
+        self.key = key
+        self.name = name
+        self.created_moment = created
+
+    @property
+    def id(self) -> UUID:
+        """The identifier of the flow."""
+        return ids.to_uuid(self.key)
+
+    @property
+    def created(self) -> datetime:
+        """When the flow was first seen."""
+        return times.to_datetime(self.created_moment)
+
+    def __repr__(self) -> str:
+        return f"Flow(name={self.name!r}, id={str(self.id)!r})"
+
+
+class _Run:
+    """What flow runs and task runs have in common.
+
+    Args:
+        key: The 16 bytes of the identifier.
+        tags: The tags of the run.
+    """
+
+    __slots__ = ("end", "given_name", "key", "next_start", "parent_key", "run_count", "start", "state", "tags")
+
+    def __init__(self, key: ids.RunId, name: str | None, tags: frozenset[str]) -> None:
+        self.key = key
+        self.given_name = name
+        """The name that somebody chose; None where the generated one holds."""
+        self.tags = tags
+        self.parent_key: ids.RunId | None = None
+        self.state: State[Any] | None = None
+        self.run_count = 0
+        self.start: times.Moment | None = None
+        self.end: times.Moment | None = None
+        self.next_start: times.Moment | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The identifier of the run."""
+        return ids.to_uuid(self.key)
+
+    @property
+    def state_type(self) -> StateType | None:
+        """The type of the present state."""
+        return None if self.state is None else self.state.type
+
+    @property
+    def state_name(self) -> str | None:
+        """The name of the present state."""
+        return None if self.state is None else self.state.name
+
+    @property
+    def created(self) -> datetime:
+        """When the run was created; read off its identifier, to the millisecond."""
+        return times.to_datetime(int.from_bytes(self.key[:6], "big") * 1_000)
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run first started to run."""
+        return times.optional_datetime(self.start)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the run ended."""
+        return times.optional_datetime(self.end)
+
+    @property
+    def next_scheduled_start_time(self) -> datetime | None:
+        """When the run goes on, if it waits for a retry."""
+        return times.optional_datetime(self.next_start)
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """The time from the start to the end; zero for a run that has not ended."""
+        if self.start is None or self.end is None:
+            return timedelta(0)
+        return timedelta(microseconds=self.end - self.start)
+
+    def __repr__(self) -> str:
+        state = self.state_name or "no state"
+        return f"{type(self).__name__}(name={self.name!r}, state={state}, id={str(self.id)!r})"
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        raise AttributeError("a run has a name only as a flow run or a task run")
+
+
+class FlowRun(_Run):
+    """One call of a flow.
+
+    Args:
+        key: The 16 bytes of the identifier.
+        flow_name: The name of the flow.
+        flow_version: The version of the flow's file.
+        name: The name of the run; None for a generated one.
+        parameters: The arguments, by name, as plain data for the journal.
+        tags: The tags of the run.
+    """
+
+    __slots__ = (
+        "epoch",
+        "expected_start",
+        "flow_key",
+        "flow_name",
+        "flow_version",
+        "parameters",
+        "parent_task_run_key",
+        "root_key",
+    )
+
+    def __init__(
+        self,
+        key: ids.RunId,
+        flow_name: str,
+        flow_version: str | None = None,
+        name: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tags: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(key, name, tags)
+        self.flow_name = flow_name
+        self.flow_version = flow_version
+        self.flow_key: ids.RunId | None = None
+        self.parameters: Mapping[str, Any] = parameters or {}
+        self.parent_task_run_key: ids.RunId | None = None
+        self.root_key: ids.RunId = key
+        self.expected_start: times.Moment | None = None
+        self.epoch = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the run, given or generated."""
+        return self.given_name or run_name(self.key)
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.given_name = name
+
+    @property
+    def flow_id(self) -> UUID | None:
+        """The identifier of the flow; known once the run has been read from the journal."""
+        return ids.optional_uuid(self.flow_key)
+
+    @property
+    def parent_flow_run_id(self) -> UUID | None:
+        """The flow run that called this one."""
+        return ids.optional_uuid(self.parent_key)
+
+    @property
+    def parent_task_run_id(self) -> UUID | None:
+        """The task run that stands for this run in its parent."""
+        return ids.optional_uuid(self.parent_task_run_key)
+
+    @property
+    def root_flow_run_id(self) -> UUID:
+        """The outermost flow run that this one belongs to; itself, if none called it."""
+        return ids.to_uuid(self.root_key)
+
+    @property
+    def expected_start_time(self) -> datetime:
+        """When the run was to start."""
+        return self.created if self.expected_start is None else times.to_datetime(self.expected_start)
+
+
+class TaskRun(_Run):
+    """One call of a task.
+
+    Args:
+        key: The 16 bytes of the identifier.
+        task_key: What names the task in every run and process.
+        task_name: The name of the task.
+        flow_run_key: The flow run that it belongs to; None outside flows.
+        name: The name of the run; None for a generated one.
+        tags: The tags of the run.
+    """
+
+    __slots__ = (
+        "cache_key",
+        "call_hash",
+        "call_preview",
+        "child_flow_run_key",
+        "flow_run_key",
+        "inputs",
+        "ordinal",
+        "task_key",
+        "task_name",
+    )
+
+    def __init__(
+        self,
+        key: ids.RunId,
+        task_key: str,
+        task_name: str,
+        flow_run_key: ids.RunId | None = None,
+        name: str | None = None,
+        tags: frozenset[str] = frozenset(),
+    ) -> None:
+        self.key = key
+        self.given_name = name
+        self.tags = tags
+        self.parent_key: ids.RunId | None = None
+        self.state = None
+        self.run_count = 0
+        self.start = None
+        self.end = None
+        self.next_start = None
+        self.task_key = task_key
+        self.task_name = task_name
+        self.flow_run_key = flow_run_key
+        self.call_hash = 0
+        """Of the arguments: signed, 64 bits. With the parent, `task_key` and `ordinal`, the identity."""
+        self.ordinal = 0
+        """How many equal calls the same parent made before."""
+        self.call_preview: str | None = None
+        """A short text of the arguments."""
+        self.inputs: Mapping[str, tuple[ids.RunId, ...]] | None = None
+        """By argument (and `wait_for`), the task runs whose results went in."""
+        self.cache_key: str | None = None
+        self.child_flow_run_key: ids.RunId | None = None
+        """The flow run that this task run stands for."""
+
+    @property
+    def name(self) -> str:
+        """The name of the run, given or generated."""
+        return self.given_name or f"{self.task_name}-{int.from_bytes(self.key[10:14], 'big') >> 6 & 0x3FFFF:05x}"
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.given_name = name
+
+    @property
+    def flow_run_id(self) -> UUID | None:
+        """The flow run that this run belongs to; None outside flows."""
+        return ids.optional_uuid(self.flow_run_key)
+
+    @property
+    def parent_task_run_id(self) -> UUID | None:
+        """The task run that called this one, if it was a task."""
+        return ids.optional_uuid(self.parent_key)
+
+    @property
+    def dynamic_key(self) -> str:
+        """What tells this call from others of the same task in the same parent."""
+        return f"{self.call_hash & 0xFFFFFFFFFFFFFFFF:016x}-{self.ordinal}"
+
+    @property
+    def task_inputs(self) -> dict[str, list[UUID]]:
+        """By argument (and `wait_for`), the identifiers of the task runs whose results went in."""
+        return {name: [ids.to_uuid(key) for key in keys] for name, keys in (self.inputs or {}).items()}

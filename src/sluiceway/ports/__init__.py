@@ -1,0 +1,1 @@
+"""The ports: what the machinery asks of the world, as protocols."""

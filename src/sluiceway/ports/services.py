@@ -1,0 +1,40 @@
+"""Services: what a run needs of the world, in one bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sluiceway.ports.results import Results
+    from sluiceway.ports.store import Clock, Recorder, Store
+
+
+class Services:
+    """The adapters that runs work with.
+
+    Args:
+        settings: The effective settings.
+        store: Where the journal is kept.
+        recorder: The way into the journal.
+        results: Keeps what runs returned.
+        clock: The time as runs see it.
+    """
+
+    __slots__ = ("clock", "recorder", "results", "runner", "settings", "store")
+
+    def __init__(self, settings: Any, store: Store, recorder: Recorder, results: Results, clock: Clock) -> None:
+        self.settings = settings
+        self.store = store
+        self.recorder = recorder
+        self.results = results
+        self.clock = clock
+        self.runner: Any = None
+        """The task runner of tasks that are submitted outside flows; made when it is first needed."""
+
+    def close(self) -> None:
+        """End the threads, write what is left, release the store. Closing twice is harmless."""
+        if self.runner is not None:
+            self.runner.close()
+            self.runner = None
+        self.recorder.close()
+        self.store.close()

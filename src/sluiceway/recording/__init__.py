@@ -1,0 +1,1 @@
+"""Recorders: the ways into the journal."""

@@ -1,0 +1,130 @@
+"""Options of flows and tasks: what may be given, and what is said of what may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sluiceway.base.errors import InvalidOptionError
+from sluiceway.model.policies import RetryPolicy
+
+DELAY_LIMIT = 50
+"""Retry delays that can be listed one by one."""
+
+
+def seconds(value: Any, option: str) -> float | None:
+    """Return an option that is a number of seconds; None, and zero, mean none.
+
+    Raises:
+        InvalidOptionError: It is no number, or below zero.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidOptionError(f"`{option}` must be a number of seconds, not {value!r}.")
+    if not value >= 0:
+        raise InvalidOptionError(f"`{option}` must not be negative, but it is {value!r}; leave it out for none.")
+    return float(value) or None
+
+
+def retry_policy(
+    retries: Any, delay: Any, jitter: Any = None, condition: Any = None
+) -> RetryPolicy:
+    """Return the retry policy that options stand for.
+
+    Args:
+        retries: How many times at most.
+        delay: Seconds, a list of them, or a function that makes such a list of the number of retries.
+        jitter: Up to which factor a delay is stretched.
+        condition: Tells whether to retry.
+
+    Raises:
+        InvalidOptionError: One of them cannot be used; the message names it.
+    """
+    if retries is None:
+        retries = 0
+    if isinstance(retries, bool) or not isinstance(retries, int):
+        raise InvalidOptionError(f"`retries` must be a whole number, not {retries!r}.")
+    if retries < 0:
+        raise InvalidOptionError(f"`retries` must not be negative, but it is {retries}; leave it out for none.")
+    if jitter is not None and (isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not jitter >= 0):
+        raise InvalidOptionError(f"`retry_jitter_factor` must be a number >= 0, not {jitter!r}.")
+    if condition is not None and not callable(condition):
+        raise InvalidOptionError(
+            f"`retry_condition_fn` must be a function, not {condition!r}; it receives task, task run and state."
+        )
+    return RetryPolicy(retries, _delays(retries, delay), jitter or None, condition)
+
+
+def _delays(retries: int, delay: Any) -> tuple[float, ...]:
+    if callable(delay):
+        delay = delay(retries)
+    if delay is None:
+        return ()
+    listed = list(delay) if isinstance(delay, Iterable) and not isinstance(delay, (str, bytes)) else [delay]
+    if len(listed) > DELAY_LIMIT:
+        raise InvalidOptionError(
+            f"`retry_delay_seconds` lists {len(listed)} delays; at most {DELAY_LIMIT} can be told apart."
+        )
+    for item in listed:
+        if isinstance(item, bool) or not isinstance(item, (int, float)) or not item >= 0:
+            raise InvalidOptionError(
+                "`retry_delay_seconds` must be a number of seconds >= 0, a list of them, or a function that "
+                f"makes such a list of the number of retries; {item!r} is none of these."
+            )
+    return tuple(map(float, listed)) if any(listed) else ()
+
+
+def hooks(given: Any, option: str, decorator: str) -> tuple[Callable[..., Any], ...]:
+    """Return an option that lists hooks.
+
+    Args:
+        given: The list.
+        option: The name of the option.
+        decorator: `flow` or `task`, for the message.
+
+    Raises:
+        InvalidOptionError: It is no list of functions.
+    """
+    if given is None:
+        return ()
+    example = f"@{decorator}({option}=[notify])"
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise InvalidOptionError(f"`{option}` must be a list of functions, not {given!r}; such as {example}.")
+    listed = tuple(given)
+    for hook in listed:
+        if not callable(hook):
+            raise InvalidOptionError(f"`{option}` must list functions, but holds {hook!r}; such as {example}.")
+    return listed
+
+
+def run_name(given: Any, option: str) -> Any:
+    """Return an option that names runs: a template or a function.
+
+    Raises:
+        InvalidOptionError: It is neither.
+    """
+    if given is None or isinstance(given, str) or callable(given):
+        return given
+    raise InvalidOptionError(f"`{option}` must be a text or a function that returns one, not {given!r}.")
+
+
+def function(fn: Any, decorator: str) -> Any:
+    """Return what was decorated, if it can be.
+
+    Args:
+        fn: What was decorated.
+        decorator: `flow` or `task`, for the message.
+
+    Raises:
+        TypeError: It is no function that has a name.
+    """
+    plain = getattr(fn, "__func__", fn)
+    name = getattr(plain, "__name__", None)
+    if isinstance(plain, type) or not callable(plain):
+        raise TypeError(f"@{decorator} goes on a function, not on {fn!r}.")
+    if type(plain).__name__ == "builtin_function_or_method":
+        raise TypeError(f"@{decorator} cannot go on the builtin {name!r}; wrap it in a function of your own.")
+    if name == "<lambda>" and decorator == "flow":
+        raise TypeError("@flow cannot go on a lambda, which has no name; define a function with `def`.")
+    return fn

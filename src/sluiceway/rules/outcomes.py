@@ -1,0 +1,172 @@
+"""Final states: what a run came to, from what its function returned or raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sluiceway.base import errors
+from sluiceway.base.ids import to_uuid
+from sluiceway.base.times import Moment, to_datetime
+from sluiceway.model.states import CANCELLED, COMPLETED, CRASHED, FAILED, PENDING, SCHEDULED, State, StateDetails, StateType
+from sluiceway.model.upstream import Upstream
+from sluiceway.rules.resolution import Reference, find_references, resolve, resolved_result
+
+
+def stamped(
+    kind: StateType, moment: Moment, name: str | None = None, message: str | None = None, data: Any = None
+) -> State[Any]:
+    """Return a state that holds since a moment.
+
+    Args:
+        kind: The type.
+        moment: Since when.
+        name: What refines the type.
+        message: What to tell a person.
+        data: The value, or the exception.
+    """
+    state: State[Any] = State(kind, name, message, data)
+    state.moment = moment
+    return state
+
+
+def task_message(error: BaseException) -> str:
+    """Return the message of the state of a task run that raised an exception."""
+    return f"Task run encountered an exception {type(error).__name__}: {error}"
+
+
+def flow_message(error: BaseException) -> str:
+    """Return the message of the state of a flow run that raised an exception."""
+    return f"Flow run encountered an exception: {type(error).__name__}: {error}"
+
+
+def timed_out(subject: str, seconds: float, guarantee: str, moment: Moment) -> State[Any]:
+    """Return the state of a run that took longer than its timeout.
+
+    Args:
+        subject: `Task` or `Flow`.
+        seconds: The timeout.
+        guarantee: How firmly it could be enforced.
+        moment: When.
+    """
+    kind = errors.TaskRunTimeoutError if subject == "Task" else errors.FlowRunTimeoutError
+    message = f"{subject} run exceeded timeout of {seconds:g} second(s)"
+    state = stamped(FAILED, moment, "TimedOut", message, kind(message))
+    state.state_details.guarantee = guarantee
+    return state
+
+
+def crashed(subject: str, error: BaseException, moment: Moment) -> State[Any]:
+    """Return the state of a run that was ended from outside: Ctrl-C, a signal, `sys.exit()`, a cancelled await.
+
+    Args:
+        subject: `Task` or `Flow`.
+        error: What was raised through it.
+        moment: When.
+    """
+    if isinstance(error, errors.TerminationSignal):
+        why = f"{subject} run was terminated by signal {error.signal}."
+    elif isinstance(error, KeyboardInterrupt):
+        why = f"{subject} run was interrupted from the keyboard."
+    elif type(error).__name__ == "CancelledError":
+        why = f"{subject} run was cancelled by the event loop."
+    else:
+        why = f"{subject} run was ended by {type(error).__name__}: {error}".rstrip(": ")
+    return stamped(CRASHED, moment, None, why, error)
+
+
+def raised(subject: str, error: BaseException, moment: Moment) -> State[Any]:
+    """Return the state of a run that raised an exception.
+
+    Args:
+        subject: `Task` or `Flow`.
+        error: What it raised.
+        moment: When.
+    """
+    if not isinstance(error, Exception):
+        return crashed(subject, error, moment)
+    message = task_message(error) if subject == "Task" else flow_message(error)
+    if isinstance(error, errors.CrashedRun):
+        return stamped(CRASHED, moment, None, str(error), error)
+    if isinstance(error, errors.CancelledRun):
+        return stamped(CANCELLED, moment, None, str(error), error)
+    return stamped(FAILED, moment, None, message, error)
+
+
+def returned(value: Any, moment: Moment) -> State[Any]:
+    """Return the state of a run that returned a value, which may be a state or hold states and futures.
+
+    Args:
+        value: What the function returned; futures in it are done.
+        moment: When.
+    """
+    if isinstance(value, State):
+        return _taken_over(value, moment)
+    references = find_references(value)
+    if not references:
+        return stamped(COMPLETED, moment, data=value)
+    if isinstance(value, Upstream):
+        return _taken_over(value.state, moment)
+    states = [reference.state for reference in references]
+    incomplete = [state for state in states if not state.is_completed()]
+    if not incomplete:
+        return stamped(COMPLETED, moment, data=resolve(value, resolved_result))
+    kind = CANCELLED if any(s.is_cancelled() for s in incomplete) else FAILED
+    verb = "cancelled" if kind is CANCELLED else "failed"
+    count = sum(s.is_cancelled() for s in incomplete) if kind is CANCELLED else len(incomplete)
+    return stamped(
+        kind, moment, None, f"{count}/{len(states)} states {verb}.", _first_error(incomplete)
+    )
+
+
+def _first_error(states: Iterable[State[Any]]) -> BaseException | None:
+    """Return the exception of the first state that has one."""
+    for state in states:
+        if state.is_final():
+            return state.as_exception(state.data)
+    return None
+
+
+def _taken_over(state: State[Any], moment: Moment) -> State[Any]:
+    """Return a state that a function returned as the state of its own run."""
+    if not state.is_final() and not state.is_paused():
+        message = f"The run returned a state that is not final: {state}"
+        return stamped(FAILED, moment, None, message, errors.UnfinishedRun(message))
+    copied = state.copy()
+    copied.moment = moment
+    return copied
+
+
+def not_ready(references: Iterable[Reference], moment: Moment) -> State[Any] | None:
+    """Return the state of a run whose upstream runs did not all complete; None if they did.
+
+    Args:
+        references: What the run waits for; each has ended.
+        moment: When.
+    """
+    for reference in references:
+        if not reference.satisfied:
+            source = reference.source
+            which = str(to_uuid(source.run_key)) if isinstance(source, Upstream) else str(source)
+            return stamped(
+                PENDING,
+                moment,
+                "NotReady",
+                f"Upstream task run '{which}' did not reach a 'COMPLETED' state.",
+            )
+    return None
+
+
+def awaiting_retry(message: str | None, goes_on: Moment, moment: Moment) -> State[Any]:
+    """Return the state of a run that waits for its next try.
+
+    Args:
+        message: Why the last try failed.
+        goes_on: When the next one starts.
+        moment: When the last one ended.
+    """
+    state = stamped(SCHEDULED, moment, "AwaitingRetry", message)
+    state._details = StateDetails(scheduled_time=to_datetime(goes_on))
+    return state
+
+

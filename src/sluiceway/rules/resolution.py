@@ -1,0 +1,204 @@
+"""Dependencies: finding the futures and states among arguments, and putting results in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sluiceway.base.errors import SluicewayError
+from sluiceway.model.annotations import BaseAnnotation, allow_failure, freeze, opaque, quote
+from sluiceway.model.states import State
+from sluiceway.model.upstream import Upstream
+
+PLAIN_TYPES = frozenset({int, str, float, bool, type(None), bytes, complex})
+"""Types whose values hold nothing that could be resolved."""
+
+_SEQUENCES = (list, tuple, set, frozenset)
+
+
+class Reference:
+    """A future or state found among the arguments.
+
+    Args:
+        source: The future or state.
+        failure_allowed: Whether it may have failed.
+    """
+
+    __slots__ = ("failure_allowed", "source")
+
+    def __init__(self, source: Upstream | State[Any], failure_allowed: bool) -> None:
+        self.source = source
+        self.failure_allowed = failure_allowed
+
+    @property
+    def state(self) -> State[Any]:
+        """The present state of what was referred to."""
+        return self.source if isinstance(self.source, State) else self.source.state
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the run that refers to it may start."""
+        state = self.state
+        return state.is_completed() or (self.failure_allowed and state.is_final())
+
+
+def all_plain(values: Iterable[object]) -> bool:
+    """Return whether no value can hold a future: the quick answer for most calls."""
+    return PLAIN_TYPES.issuperset(map(type, values))
+
+
+def find_references(value: object) -> list[Reference]:
+    """Return the futures and states in a value, at any depth of its containers.
+
+    Args:
+        value: Anything; looked into are lists, tuples, sets, dictionaries, dataclasses and Pydantic models.
+    """
+    found: list[Reference] = []
+    _find(value, False, found, set())
+    return found
+
+
+def _find(value: Any, failure_allowed: bool, found: list[Reference], open_ids: set[int]) -> None:
+    if isinstance(value, (Upstream, State)):
+        found.append(Reference(value, failure_allowed))
+        return
+    if isinstance(value, BaseAnnotation):
+        if not isinstance(value, (quote, opaque)):
+            allowed = failure_allowed or isinstance(value, allow_failure)
+            _find(value.value, allowed, found, open_ids)
+        return
+    parts = _parts(value)
+    if parts is None or id(value) in open_ids:
+        return
+    # A container may hold itself; each is looked into once on the way down.
+    open_ids.add(id(value))
+    for part in parts:
+        _find(part, failure_allowed, found, open_ids)
+    open_ids.discard(id(value))
+
+
+def _parts(value: Any) -> Iterable[Any] | None:
+    """Return the members of a container that may hold futures, or None."""
+    if isinstance(value, _SEQUENCES):
+        # One pass in C over the types of a million numbers, and nothing more, where they are all plain.
+        return None if PLAIN_TYPES.issuperset(map(type, value)) else value
+    if isinstance(value, dict):
+        return None if _is_plain_dict(value) else [*value.keys(), *value.values()]
+    fields = _fields(value)
+    if fields is None:
+        return None
+    members = [getattr(value, name, None) for name in fields]
+    return None if PLAIN_TYPES.issuperset(map(type, members)) else members
+
+
+def _is_plain_dict(value: dict[Any, Any]) -> bool:
+    return PLAIN_TYPES.issuperset(map(type, value.values())) and PLAIN_TYPES.issuperset(map(type, value))
+
+
+def _fields(value: Any) -> Iterable[str] | None:
+    """Return the names of the fields of a dataclass or Pydantic model, or None for anything else."""
+    kind = type(value)
+    if kind in PLAIN_TYPES or isinstance(value, type):
+        return None
+    names = getattr(kind, "__dataclass_fields__", None)
+    if names is None:
+        names = getattr(kind, "__pydantic_fields__", None)
+    return names if isinstance(names, dict) else None
+
+
+def resolve(value: Any, result_of: Callable[[Reference], Any]) -> Any:
+    """Return the value with every future and state in it replaced.
+
+    Containers without any are returned as they are, not copied.
+
+    Args:
+        value: What may hold futures and states.
+        result_of: What to put in the place of each.
+    """
+    return _resolve(value, False, result_of, set())
+
+
+def _resolve(value: Any, allowed: bool, result_of: Callable[[Reference], Any], open_ids: set[int]) -> Any:
+    if isinstance(value, (Upstream, State)):
+        return result_of(Reference(value, allowed))
+    if isinstance(value, BaseAnnotation):
+        return _resolve_marked(value, allowed, result_of, open_ids)
+    parts = _parts(value)
+    if parts is None or id(value) in open_ids:
+        return value
+    open_ids.add(id(value))
+
+    def inner(part: Any) -> Any:
+        return _resolve(part, allowed, result_of, open_ids)
+
+    resolved = _rebuild(value, inner)
+    open_ids.discard(id(value))
+    return resolved
+
+
+def _resolve_marked(
+    value: BaseAnnotation[Any], allowed: bool, result_of: Callable[[Reference], Any], open_ids: set[int]
+) -> Any:
+    if isinstance(value, (quote, opaque)):
+        return value.value
+    inner = _resolve(value.value, allowed or isinstance(value, allow_failure), result_of, open_ids)
+    return inner if isinstance(value, (allow_failure, freeze)) else value.rewrap(inner)
+
+
+def _rebuild(value: Any, inner: Callable[[Any], Any]) -> Any:
+    """Return a container of the same kind with each member passed through `inner`."""
+    if isinstance(value, dict):
+        pairs = {inner(key): inner(item) for key, item in value.items()}
+        return pairs if type(value) is dict else _like(value, pairs)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(inner(item) for item in value))
+    if isinstance(value, _SEQUENCES):
+        return type(value)(inner(item) for item in value)
+    changed = {name: inner(getattr(value, name)) for name in _fields(value) or () if hasattr(value, name)}
+    return _with_fields(value, changed)
+
+
+def _like(value: dict[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a mapping of the type of `value`, such as a `defaultdict` with its factory, with other pairs."""
+    copied = value.copy()
+    copied.clear()
+    copied.update(pairs)
+    return copied
+
+
+def _with_fields(value: Any, changed: Mapping[str, Any]) -> Any:
+    """Return a copy of a dataclass or Pydantic model with other field values, without its validation."""
+    kind = type(value)
+    copied = kind.__new__(kind)
+    for name in getattr(value, "__dict__", {}):
+        object.__setattr__(copied, name, getattr(value, name))
+    for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+        if hasattr(value, name):
+            object.__setattr__(copied, name, getattr(value, name))
+    for name, item in changed.items():
+        object.__setattr__(copied, name, item)
+    return copied
+
+
+def resolved_result(reference: Reference) -> Any:
+    """Return what to pass in the place of a future or state that has ended.
+
+    Raises:
+        SluicewayError: The result was not stored and is not at hand any more.
+    """
+    return reference.state.result(raise_on_failure=not reference.failure_allowed)
+
+
+def as_list(wait_for: Any) -> list[Any]:
+    """Return what a caller gave as `wait_for` as a list.
+
+    Raises:
+        SluicewayError: It is neither a future or state nor a collection of them.
+    """
+    if wait_for is None:
+        return []
+    if isinstance(wait_for, (Upstream, State, BaseAnnotation)):
+        return [wait_for]
+    if isinstance(wait_for, Iterable) and not isinstance(wait_for, (str, bytes)):
+        return list(wait_for)
+    raise SluicewayError(f"wait_for takes a future or a collection of futures, not {wait_for!r}.")

@@ -1,0 +1,106 @@
+"""What every task runner is: the class that users derive their own from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from sluiceway.drivers.futures import Future, FutureList
+from sluiceway.model.annotations import allow_failure, unmapped
+from sluiceway.model.upstream import Upstream
+from sluiceway.rules.mapping import expand
+
+F = TypeVar("F", bound=Future[Any])
+
+
+class TaskRunner(ABC, Generic[F]):
+    """Runs submitted tasks. Derive from it, and say in `submit` where.
+
+    A flow run makes a `duplicate` of the runner that its flow was given, enters it as a context manager
+    when the first task is submitted, and leaves it when all have ended.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of the runner: that of its class, without `TaskRunner`."""
+        return type(self).__name__.lower().replace("taskrunner", "")
+
+    def duplicate(self) -> Self:
+        """Return a runner with the same settings that has not started."""
+        return type(self)()
+
+    @abstractmethod
+    def submit(
+        self,
+        task: Any,
+        parameters: dict[str, Any],
+        wait_for: Iterable[Any] | None = None,
+        dependencies: dict[str, set[Any]] | None = None,
+    ) -> F:
+        """Run a task with these parameters, some time soon, and return its future.
+
+        Args:
+            task: The task.
+            parameters: Its arguments by name, futures not yet resolved.
+            wait_for: Futures to wait for without passing them.
+            dependencies: Further runs whose results go in, by argument.
+        """
+
+    def map(
+        self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None = None
+    ) -> FutureList[Any]:
+        """Run a task once for each item of its iterable arguments, and return the futures in order.
+
+        Args:
+            task: The task.
+            parameters: Its arguments by name; a future of an iterable is waited for.
+            wait_for: Futures that each run waits for.
+
+        Raises:
+            MappingMissingIterable: There is nothing to go through.
+            MappingLengthMismatch: The iterables differ in length.
+        """
+        ready = {name: _iterable_of(value) for name, value in parameters.items()}
+        waits = None if wait_for is None else list(wait_for)
+        submit = self.submit
+        calls = expand(ready, task.signature.defaults)
+        return FutureList([submit(task, call, waits) for call in calls])
+
+    def unfinished(self) -> list[Upstream]:
+        """Return the futures of tasks that have not ended."""
+        return []
+
+    def abandon(self, error: BaseException) -> None:
+        """Drop the tasks that have not ended, since the flow run was ended from outside.
+
+        Args:
+            error: What ended it.
+        """
+
+    def close(self) -> None:
+        """Release what the runner holds."""
+        self.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+
+def _iterable_of(value: Any) -> Any:
+    """Return what `map` goes through for an argument: the result of a future, in its place."""
+    if isinstance(value, Future):
+        return value.result()
+    if isinstance(value, (unmapped, allow_failure)) and isinstance(value.value, Future):
+        return value if isinstance(value, unmapped) else value.rewrap(value.value.result())
+    return value
+
+

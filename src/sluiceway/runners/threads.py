@@ -1,0 +1,323 @@
+"""The thread runner: a pool of threads over one queue.
+
+A thread of the pool that waits for a task that no other thread has begun runs it itself, so that tasks
+that submit tasks never wait for each other's threads, however small the pool.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Iterable
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any
+
+from sluiceway.base.errors import CyclicDependencyError
+from sluiceway.drivers import blocking, scope
+from sluiceway.drivers.futures import Future
+from sluiceway.drivers.planning import plan_task
+from sluiceway.engine.contexts import TaskRunContext
+from sluiceway.engine.task import run_task
+from sluiceway.model.facts import TaskRunCreated, TaskRunMoved
+from sluiceway.model.states import State, StateType
+from sluiceway.model.upstream import Upstream
+from sluiceway.ports.services import Services
+from sluiceway.rules.outcomes import crashed, stamped
+from sluiceway.runners.base import TaskRunner
+
+DEFAULT_WORKERS = min(64, 8 * (os.cpu_count() or 1))
+"""Threads at most, unless told otherwise: tasks in threads mostly wait for something else."""
+
+
+class Job:
+    """A submitted call that waits for a thread.
+
+    Args:
+        call: The call.
+        runner: The runner that it was submitted to.
+    """
+
+    __slots__ = ("_claim", "call", "context", "future", "runner", "waits_for")
+
+    def __init__(self, call: TaskRunContext, runner: ThreadPoolTaskRunner) -> None:
+        self.call = call
+        self.runner = runner
+        self.future: Future[Any] = Future(call.task_run, self)
+        self.context = contextvars.copy_context()
+        self._claim = threading.Lock()
+        self.waits_for: Future[Any] | None = None
+
+    def claim(self) -> bool:
+        """Take the job; return whether nobody else had."""
+        return self._claim.acquire(blocking=False)
+
+    def run(self) -> None:
+        """Run the task on this thread, and end the future."""
+        _stack.jobs.append(self)
+        try:
+            self.context.run(self._run)
+        finally:
+            _stack.jobs.pop()
+
+    def _run(self) -> None:
+        call = self.call
+        services = call.services
+        try:
+            if call.task.isasync:
+                state = self.runner.drive_async(call)
+            else:
+                state = blocking.drive(run_task(call), services)
+        except BaseException as error:
+            state = crashed("Task", error, services.clock.now())
+        self.runner.ended(self, state)
+
+    def help(self, future: Future[Any]) -> None:
+        """Run the job on the waiting thread, if that is one of a pool and nobody has begun it.
+
+        Args:
+            future: The future of this job, which the thread waits for.
+
+        Raises:
+            CyclicDependencyError: The thread is executing the very run that it is about to wait for.
+        """
+        jobs = _stack.jobs
+        if not jobs:
+            return
+        jobs[-1].waits_for = future
+        try:
+            self._refuse_cycle(jobs)
+            if self.claim():
+                for reference in self.call.references:
+                    if isinstance(reference.source, Future):
+                        reference.source.wait()
+                self.run()
+            else:
+                future.wait(timeout=_FOREVER)
+        finally:
+            jobs[-1].waits_for = None
+
+    def _refuse_cycle(self, jobs: list[Job]) -> None:
+        """Follow who waits for whom from this job; whoever meets the waiting thread would wait for ever."""
+        waiting: Any = self
+        for _ in range(10_000):
+            if waiting in jobs:
+                raise CyclicDependencyError(
+                    f"Task run {jobs[-1].call.task_run.name!r} waits for {self.call.task_run.name!r}, which waits for it; "
+                    "let neither ask for the other's result."
+                )
+            awaited = waiting.waits_for if isinstance(waiting, Job) else None
+            if awaited is None or awaited.work is None:
+                return
+            waiting = awaited.work
+
+
+_FOREVER = 10.0 * 365 * 86_400
+
+
+class _Stack(threading.local):
+    """The jobs that a thread of a pool is in the midst of, the innermost last."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+
+_stack = _Stack()
+
+
+class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
+    """Runs tasks in threads of this process.
+
+    Args:
+        max_workers: How many threads at most; they are started as they are needed.
+
+    Raises:
+        ValueError: `max_workers` is less than one.
+    """
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
+        self.max_workers = max_workers
+        self._limit = max_workers or DEFAULT_WORKERS
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._growing = threading.Lock()
+        self._unfinished: dict[Job, None] = {}
+        self._loops = threading.local()
+        self._closed = False
+
+    def duplicate(self) -> ThreadPoolTaskRunner:
+        """Return a runner with the same settings that has not started."""
+        return type(self)(self.max_workers)
+
+    def submit(
+        self,
+        task: Any,
+        parameters: dict[str, Any],
+        wait_for: Iterable[Any] | None = None,
+        dependencies: dict[str, set[Any]] | None = None,
+    ) -> Future[Any]:
+        """Run a task in a thread of the pool, and return its future.
+
+        Args:
+            task: The task.
+            parameters: Its arguments by name, futures not yet resolved.
+            wait_for: Futures to wait for without passing them.
+            dependencies: Further runs whose results go in, by argument.
+
+        Raises:
+            RuntimeError: The runner has ended.
+        """
+        if self._closed:
+            raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
+        context = scope.current()
+        services = context.services if context is not None else self.services
+        job = Job(plan_task(task, parameters, wait_for, services), self)
+        self._unfinished[job] = None
+        if job.call.references:
+            self._park(job)
+        else:
+            self._enqueue(job)
+        return job.future
+
+    services: Services
+    """What tasks that are submitted outside flows work with; set by whoever makes the shared runner."""
+
+    def _park(self, job: Job) -> None:
+        """Enqueue a job when the futures that it waits for have ended, lest it hold up a thread."""
+        sources = [r.source for r in job.call.references if isinstance(r.source, Upstream) and not r.source.done()]
+        if not sources:
+            self._enqueue(job)
+            return
+        left = [None] * len(sources)  # `pop` is atomic: the callback that empties the list is the last
+
+        def one_ended() -> None:
+            left.pop()
+            if not left:
+                self._enqueue(job)
+
+        for source in sources:
+            source.when_done(one_ended)  # type: ignore[attr-defined]  # what is not done is a future
+
+    def _enqueue(self, job: Job) -> None:
+        self._queue.put(job)
+        if self._idle <= 0 and len(self._threads) < self._limit:
+            self._grow()
+
+    def _grow(self) -> None:
+        with self._growing:
+            if len(self._threads) >= self._limit or self._closed:
+                return
+            name = f"sluiceway-worker-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        take = self._queue.get
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except Exception:  # the queue is empty
+                self._idle += 1
+                job = take()
+                self._idle -= 1
+            if job is None:
+                break
+            if job.claim():
+                job.run()
+            del job  # lest an idle thread keep the last task's arguments alive
+        self._close_loop()
+
+    def drive_async(self, call: TaskRunContext) -> State[Any]:
+        """Run an async task in the event loop of this thread, which is kept for the next one.
+
+        Args:
+            call: The call.
+        """
+        import asyncio  # lazy: needed only for async tasks
+
+        from sluiceway.drivers import looping
+
+        runner = getattr(self._loops, "runner", None)
+        if runner is None:
+            runner = self._loops.runner = asyncio.Runner()
+        if _loop_is_running():
+            return looping.run_to_end(looping.drive(run_task(call), call.services))
+        return runner.run(looping.drive(run_task(call), call.services), context=contextvars.copy_context())
+
+    def _close_loop(self) -> None:
+        runner = getattr(self._loops, "runner", None)
+        if runner is not None:
+            runner.close()
+
+    def ended(self, job: Job, state: State[Any]) -> None:
+        """End the future of a job.
+
+        Args:
+            job: The job.
+            state: What it came to.
+        """
+        self._unfinished.pop(job, None)
+        job.future.settle(state)
+
+    def unfinished(self) -> list[Upstream]:
+        """Return the futures of tasks that have not ended."""
+        return [job.future for job in list(self._unfinished)]
+
+    def abandon(self, error: BaseException) -> None:
+        """Drop the tasks that have not begun, and count those that have as crashed.
+
+        Args:
+            error: What ended the flow run.
+        """
+        for job in list(self._unfinished):
+            begun = not job.claim()
+            run = job.call.task_run
+            services = job.call.services
+            moment = services.clock.now()
+            state = crashed("Task", error, moment)
+            if not begun:
+                state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
+                if run.state is None:
+                    services.recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, job.call.called)))
+            run.state, run.end = state, moment
+            services.recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
+            self.ended(job, state)
+
+    def cancel_all(self) -> None:
+        """Drop the tasks that have not begun."""
+        self.abandon(KeyboardInterrupt("cancelled"))
+
+    def close(self) -> None:
+        """End the threads, once they have ended the tasks that they have begun."""
+        self._closed = True
+        for _ in self._threads:
+            self._queue.put(None)
+        current = threading.current_thread()
+        for thread in self._threads:
+            if thread is not current:
+                thread.join()
+        self._threads.clear()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _loop_is_running() -> bool:
+    """Whether an event loop runs in this thread: a task that helps another may be async itself."""
+    import asyncio  # lazy: needed only for async tasks
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,309 @@
+"""Folding: from the facts of a batch to few rows, one for each run that the batch tells of.
+
+Rows lie flat, the values of one after those of another, as they are bound to statements. Two things keep
+binding cheap, which happens while user code waits for the interpreter: Python's sqlite3 looks for adapters
+(about half a microsecond) for every value that is `None` or `bytes`, and for no `float` or `bytearray`. So
+NULL is written as a NaN, which SQLite stores as NULL (www.sqlite.org/c3ref/bind_blob.html), and bytes as bytearrays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from sluiceway.base.ids import RunId
+from sluiceway.base.times import Moment
+from sluiceway.model.facts import (
+    Fact,
+    FlowRunCreated,
+    FlowRunMoved,
+    LogWritten,
+    ResultCached,
+    TaskRunCreated,
+    TaskRunMoved,
+    TaskRunStarted,
+)
+from sluiceway.model.results import NOTHING, StoredResult
+from sluiceway.stores.rows import SCHEDULED, next_start, tags_text, to_json
+from sluiceway.stores.sqlite.packing import pack_inputs, pack_states
+
+if TYPE_CHECKING:
+    from sluiceway.model.states import State
+
+Value: TypeAlias = "int | float | str | bytearray"
+Move = TypeVar("Move", FlowRunMoved, TaskRunMoved)
+
+NULL = float("nan")
+PICKLE = "pickle"
+"""The serializer that is not spelled out in rows."""
+
+_NO_RESULT = (NULL,) * 6
+_NOTHING = (NOTHING.serializer, *_NO_RESULT[1:])
+
+
+class Numbers:
+    """The numbers by which rows refer to flows, tasks and loggers."""
+
+    __slots__ = ("flows", "loggers", "tasks")
+
+    def __init__(self) -> None:
+        self.flows: dict[str, int] = {}
+        """By name."""
+        self.tasks: dict[tuple[str, str], int] = {}
+        """By name and key."""
+        self.loggers: dict[str, int] = {}
+        """By name."""
+
+    def forget(self) -> None:
+        """Forget them all; they are looked up again."""
+        self.flows.clear()
+        self.tasks.clear()
+        self.loggers.clear()
+
+
+class Batch:
+    """What a batch of facts comes to.
+
+    Args:
+        numbers: The numbers that are known.
+    """
+
+    __slots__ = ("new_flows", "new_loggers", "new_tasks", "numbers", "rows")
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.rows: defaultdict[str, list[Value]] = defaultdict(list)
+        """By the name of the statement that writes them."""
+        self.new_flows: dict[str, Moment] = {}
+        """Flows without a number, and when they were first seen."""
+        self.new_tasks: set[tuple[str, str]] = set()
+        self.new_loggers: set[str] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all numbers were known, so that the rows can be written."""
+        return not (self.new_flows or self.new_tasks or self.new_loggers)
+
+
+def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
+    """Return what facts come to.
+
+    Args:
+        facts: The facts in the order they were recorded.
+        numbers: The numbers that are known; where others are needed, the batch is not complete.
+
+    Raises:
+        TypeError: Something is no fact.
+    """
+    kinds: defaultdict[type, list[Any]] = defaultdict(list)
+    for fact in facts:
+        kinds[type(fact)].append(fact)
+    batch = Batch(numbers)
+    flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
+    task_moves = _by_run(kinds.pop(TaskRunMoved, ()))
+    _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
+    _fold_task_runs(kinds.pop(TaskRunStarted, ()), task_moves, batch)
+    _fold_task_runs(kinds.pop(TaskRunCreated, ()), task_moves, batch)
+    _fold_flow_moves(flow_moves, batch)
+    _fold_task_moves(task_moves, batch)
+    _fold_cached(kinds.pop(ResultCached, ()), batch)
+    _fold_logs(kinds.pop(LogWritten, ()), batch)
+    if kinds:
+        raise TypeError(f"{next(iter(kinds)).__qualname__} is no fact that a journal can be told.")
+    return batch
+
+
+def _by_run(moves: Iterable[Move]) -> dict[RunId, list[Move]]:
+    runs: dict[RunId, list[Move]] = {}
+    for move in moves:
+        key = move.run_key
+        if key in runs:
+            runs[key].append(move)
+        else:
+            runs[key] = [move]
+    return runs
+
+
+def _fold_task_runs(
+    facts: Iterable[TaskRunCreated | TaskRunStarted], moves: dict[RunId, list[TaskRunMoved]], batch: Batch
+) -> None:
+    tasks = batch.numbers.tasks
+    rows = batch.rows["create_task_runs"]
+    flow_run_key: RunId | None = None
+    flow_run: Value = NULL
+    for run, *states in facts:
+        task = tasks.get((run.task_name, run.task_key))
+        if task is None:
+            batch.new_tasks.add((run.task_name, run.task_key))
+            task = 0
+        if run.flow_run_key is not flow_run_key:  # most follow others of the same flow run
+            flow_run_key = run.flow_run_key
+            flow_run = _blob(flow_run_key)
+        name, cache_key, result, run_count = run.given_name, run.cache_key, None, None
+        begun = None if states else run.start
+        later = moves.pop(run.key, None)
+        if later is not None:
+            states += [move.state for move in later]
+            result, run_count = later[-1].result, later[-1].run_count
+            name, cache_key = _settled(later, name, cache_key)
+        history, code, state_name, started, ended = pack_states(states, begun)
+        key = bytearray(run.key)
+        tags = tags_text(run.tags) if run.tags else None
+        rows += (
+            key,
+            flow_run,
+            task,
+            code,
+            NULL if state_name is None else state_name,
+            (0 if started is None else 1) if run_count is None else run_count,
+            run.call_hash,
+            run.ordinal,
+            NULL if run.parent_key is None else bytearray(run.parent_key),
+            NULL if run.child_flow_run_key is None else bytearray(run.child_flow_run_key),
+            NULL if name is None else name,
+            NULL if started is None else started,
+            NULL if ended is None else ended,
+            NULL if code != SCHEDULED else _value(next_start(states[-1])),
+            NULL if tags is None else tags,
+            NULL if cache_key is None else cache_key,
+            NULL if run.call_preview is None else run.call_preview,
+            NULL if not run.inputs else pack_inputs(run.inputs),
+            history,
+        )
+        rows += _result(result)
+        for tag in run.tags:
+            batch.rows["tag_task_runs"] += (tag, key)
+
+
+def _settled(moves: list[TaskRunMoved], name: str | None, cache_key: str | None) -> tuple[str | None, str | None]:
+    """Return name and cache key as the last move left them that settled any."""
+    for move in moves:
+        name = name if move.name is None else move.name
+        cache_key = cache_key if move.cache_key is None else move.cache_key
+    return name, cache_key
+
+
+def _fold_task_moves(moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> None:
+    rows = batch.rows["move_task_runs"]
+    for key, later in moves.items():
+        last = later[-1]
+        name, cache_key = _settled(later, None, None)
+        history, code, state_name, started, ended = pack_states([move.state for move in later])
+        rows += (
+            bytearray(key),
+            code,
+            NULL if state_name is None else state_name,
+            last.run_count,
+            NULL if started is None else started,
+            NULL if ended is None else ended,
+            NULL if code != SCHEDULED else _value(next_start(last.state)),
+            NULL if name is None else name,
+            NULL if cache_key is None else cache_key,
+            history,
+        )
+        rows += _result(last.result)
+
+
+def _fold_flow_runs(
+    created: Iterable[FlowRunCreated], moves: dict[RunId, list[FlowRunMoved]], batch: Batch
+) -> None:
+    rows = batch.rows["create_flow_runs"]
+    for run, first in created:
+        later = moves.pop(run.key, [])
+        states = [first, *[move.state for move in later]]
+        history, code, state_name, started, ended = pack_states(states)
+        names = [run.name, *[move.name for move in later if move.name is not None]]
+        key = bytearray(run.key)
+        rows += (
+            key,
+            _flow_number(run.flow_name, first, batch),
+            code,
+            _value(state_name),
+            later[-1].run_count if later else int(started is not None),
+            names[-1],
+            _value(run.flow_version),
+            _blob(run.parent_key),
+            _blob(run.parent_task_run_key),
+            NULL if run.root_key == run.key else bytearray(run.root_key),
+            _value(started),
+            _value(ended),
+            _value(next_start(states[-1])),
+            _value(run.expected_start),
+            _value(tags_text(run.tags)),
+            history,
+        )
+        rows += _result(later[-1].result if later else None)
+        rows.append(to_json(dict(run.parameters)) if run.parameters else NULL)
+        for tag in run.tags:
+            batch.rows["tag_flow_runs"] += (tag, key)
+
+
+def _flow_number(name: str, state: State[Any], batch: Batch) -> int:
+    number = batch.numbers.flows.get(name)
+    if number is None:
+        batch.new_flows.setdefault(name, state.moment)
+        return 0
+    return number
+
+
+def _fold_flow_moves(moves: dict[RunId, list[FlowRunMoved]], batch: Batch) -> None:
+    rows = batch.rows["move_flow_runs"]
+    for key, later in moves.items():
+        last = later[-1]
+        history, code, state_name, started, ended = pack_states([move.state for move in later])
+        names = [move.name for move in later if move.name is not None]
+        rows += (
+            bytearray(key),
+            code,
+            _value(state_name),
+            last.run_count,
+            _value(started),
+            _value(ended),
+            _value(next_start(last.state)),
+            names[-1] if names else NULL,
+            history,
+        )
+        rows += _result(last.result)
+
+
+def _fold_cached(cached: Iterable[ResultCached], batch: Batch) -> None:
+    rows = batch.rows["cache_results"]
+    for (entry,) in cached:
+        rows += (entry.key, entry.created, _value(entry.expires), *_result(entry.result))
+
+
+def _fold_logs(lines: Iterable[LogWritten], batch: Batch) -> None:
+    rows = batch.rows["append_logs"]
+    loggers = batch.numbers.loggers
+    for flow_run_key, task_run_key, moment, level, logger, message in lines:
+        number = loggers.get(logger)
+        if number is None:
+            batch.new_loggers.add(logger)
+            number = 0
+        rows += (_blob(flow_run_key), _blob(task_run_key), moment, level, number, message)
+
+
+def _result(result: StoredResult | None) -> tuple[Value, ...]:
+    """Return the six columns of a result."""
+    if result is None:
+        return _NO_RESULT
+    if result is NOTHING:
+        return _NOTHING
+    serializer, blob, location, size, preview, why_not = result
+    return (
+        NULL if serializer == PICKLE else serializer,
+        size if blob is None else NULL,
+        NULL if location is None else location,
+        NULL if why_not is None else why_not,
+        NULL if preview is None else preview,
+        NULL if blob is None else bytearray(blob),
+    )
+
+
+def _value(value: int | str | None) -> Value:
+    return NULL if value is None else value
+
+
+def _blob(value: bytes | None) -> Value:
+    return NULL if value is None else bytearray(value)

@@ -1,0 +1,77 @@
+-- The one row of placeholders of a statement is repeated for many rows at once. `||` makes text of bytes, hence CAST.
+
+-- name: insert_flow
+INSERT INTO flow (key, name, created) VALUES (?, ?, ?);
+
+-- name: find_flow
+SELECT id FROM flow WHERE name = ?;
+
+-- name: insert_task
+INSERT INTO task (name, key) VALUES (?, ?);
+
+-- name: find_task
+SELECT id FROM task WHERE name = ? AND key = ?;
+
+-- name: insert_logger
+INSERT INTO logger (name) VALUES (?);
+
+-- name: find_logger
+SELECT id FROM logger WHERE name = ?;
+
+-- name: create_flow_runs
+INSERT INTO flow_run (
+    key, flow, state, state_name, run_count, name, version, parent, parent_task_run, root,
+    started, ended, next_start, expected_start, tags, history,
+    result_serializer, result_size, result_location, result_why_not, result_preview, result, parameters
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: create_task_runs
+INSERT INTO task_run (
+    key, flow_run, task, state, state_name, run_count, call_hash, ordinal, parent, child_flow_run, name,
+    started, ended, next_start, tags, cache_key, call_preview, inputs, history,
+    result_serializer, result_size, result_location, result_why_not, result_preview, result
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: move_flow_runs
+UPDATE flow_run SET
+    state = move.column2, state_name = move.column3, run_count = move.column4,
+    started = ifnull(started, move.column5), ended = move.column6, next_start = move.column7,
+    name = ifnull(move.column8, name), history = CAST(history || move.column9 AS BLOB),
+    result_serializer = move.column10, result_size = move.column11, result_location = move.column12,
+    result_why_not = move.column13, result_preview = move.column14, result = move.column15
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS move
+WHERE flow_run.key = move.column1;
+
+-- name: move_task_runs
+UPDATE task_run SET
+    state = move.column2, state_name = move.column3, run_count = move.column4,
+    started = ifnull(started, move.column5), ended = move.column6, next_start = move.column7,
+    name = ifnull(move.column8, name), cache_key = ifnull(move.column9, cache_key),
+    history = CAST(history || move.column10 AS BLOB),
+    result_serializer = move.column11, result_size = move.column12, result_location = move.column13,
+    result_why_not = move.column14, result_preview = move.column15, result = move.column16
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS move
+WHERE task_run.key = move.column1;
+
+-- name: tag_flow_runs
+INSERT OR IGNORE INTO flow_run_tag (tag, run) VALUES (?, ?);
+
+-- name: tag_task_runs
+INSERT OR IGNORE INTO task_run_tag (tag, run) VALUES (?, ?);
+
+-- name: cache_results
+INSERT INTO cached_result (
+    key, created, expires,
+    result_serializer, result_size, result_location, result_why_not, result_preview, result
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET
+    created = excluded.created, expires = excluded.expires,
+    result_serializer = excluded.result_serializer, result_size = excluded.result_size,
+    result_location = excluded.result_location, result_why_not = excluded.result_why_not,
+    result_preview = excluded.result_preview, result = excluded.result
+WHERE excluded.created >= cached_result.created;
+
+-- name: append_logs
+INSERT INTO log (flow_run, task_run, moment, level, logger, message) VALUES (?, ?, ?, ?, ?, ?);

@@ -1,0 +1,131 @@
+"""The fuse box: which adapters a process works with. The one room that names them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from sluiceway.base import times
+from sluiceway.ports.services import Services
+from sluiceway.ports.store import Store
+from sluiceway.recording.batching import BatchingRecorder
+from sluiceway.storage.results import ResultStorage
+from sluiceway.wiring.clock import SystemClock
+from sluiceway.wiring.configuration import Settings, load_settings
+
+_lock = threading.RLock()
+_current: Services | None = None
+_defaults: Settings | None = None
+
+
+def services() -> Services:
+    """Return the services of this process; they are built from the settings when they are first needed.
+
+    Raises:
+        ConfigurationError: A setting is unknown or bad.
+    """
+    return _current if _current is not None else _build_once()
+
+
+def _build_once() -> Services:
+    global _current
+    with _lock:
+        if _current is None:
+            _current = build(load_settings(os.environ, os.getcwd()))
+        return _current
+
+
+def build(settings: Settings) -> Services:
+    """Return the services that settings ask for. Nothing is opened yet.
+
+    Args:
+        settings: The settings.
+    """
+    store = make_store(settings)
+    recorder = BatchingRecorder(store, settings.flush_interval)
+    results = ResultStorage(
+        store,
+        settings.results_storage,
+        default_serializer=settings.results_serializer,
+        inline_limit=settings.results_inline_limit,
+    )
+    prepare_logging(settings, recorder)
+    return Services(settings, store, recorder, results, SystemClock())
+
+
+def make_store(settings: Settings) -> Store:
+    """Return the store that the database URL names.
+
+    Args:
+        settings: The settings.
+
+    Raises:
+        ConfigurationError: No store goes by such a URL.
+    """
+    from sluiceway.wiring.databases import open_store
+
+    return open_store(settings.database_url)
+
+
+def prepare_logging(settings: Settings, recorder: BatchingRecorder) -> None:
+    """Have the lines of runs go to the console and into the journal, as the settings say.
+
+    Args:
+        settings: The settings.
+        recorder: The way into the journal.
+    """
+    from sluiceway.wiring.lines import attach
+
+    attach(settings, lambda: services().recorder)
+
+
+@contextmanager
+def use(replacement: Services) -> Generator[Services, None, None]:
+    """Have the whole process work with other services within; they are closed afterwards.
+
+    Args:
+        replacement: The services.
+    """
+    global _current
+    with _lock:
+        before, _current = _current, replacement
+    try:
+        yield replacement
+    finally:
+        replacement.close()
+        with _lock:
+            _current = before
+
+
+def reset() -> None:
+    """Close the services of this process; they are built anew when they are needed again."""
+    global _current
+    with _lock:
+        ended, _current = _current, None
+    if ended is not None:
+        ended.close()
+
+
+def _forget_in_child() -> None:
+    """A forked child has none of the threads; it builds services of its own."""
+    global _current, _lock
+    _current = None
+    _lock = threading.RLock()
+
+
+def defaults() -> Settings:
+    """Return the settings that options of flows and tasks default to, without building any services."""
+    global _defaults
+    if _current is not None:
+        return _current.settings  # type: ignore[no-any-return]  # the bundle does not know their type
+    if _defaults is None:
+        _defaults = load_settings(os.environ, os.getcwd())
+    return _defaults
+
+
+atexit.register(reset)
+os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,59 @@
+"""Task runners by name, each imported when it is first asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluiceway.drivers.scope import FlowRunContext
+from sluiceway.ports.services import Services
+
+
+def make_runner(context: FlowRunContext) -> Any:
+    """Return the task runner of a flow run, started.
+
+    Args:
+        context: The context of the run.
+    """
+    chosen = context.flow.task_runner
+    if chosen is None:
+        return _default_runner(context.services)
+    runner = chosen.duplicate()
+    runner.__enter__()
+    return runner
+
+
+def shared_runner(services: Services) -> Any:
+    """Return the task runner of tasks that are submitted outside flows.
+
+    Args:
+        services: The services of the process.
+    """
+    if services.runner is None:
+        services.runner = _default_runner(services)
+        services.runner.services = services
+    return services.runner
+
+
+def _default_runner(services: Services) -> Any:
+    from sluiceway.runners.threads import ThreadPoolTaskRunner
+
+    return ThreadPoolTaskRunner(services.settings.task_runner_thread_pool_max_workers)
+
+
+_HOMES = {
+    "ConcurrentTaskRunner": ("sluiceway.runners.threads", "ThreadPoolTaskRunner"),
+    "DaskTaskRunner": ("sluiceway.runners.dask", "DaskTaskRunner"),
+    "ProcessPoolTaskRunner": ("sluiceway.runners.processes", "ProcessPoolTaskRunner"),
+    "RayTaskRunner": ("sluiceway.runners.ray", "RayTaskRunner"),
+    "TaskRunner": ("sluiceway.runners.base", "TaskRunner"),
+    "ThreadPoolTaskRunner": ("sluiceway.runners.threads", "ThreadPoolTaskRunner"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,175 @@
+"""Kinds of settings: what a value may be, whether it comes from the environment, from TOML or from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+
+
+class Place(NamedTuple):
+    """Where relative paths start.
+
+    Args:
+        folder: The folder of the file that holds a value; for the environment, the working directory.
+        user_home: What `~` stands for.
+    """
+
+    folder: str
+    user_home: str
+
+    def absolute(self, path: str) -> str:
+        """Return a path without `~` and independent of the working directory."""
+        if path == "~" or path.startswith(("~/", "~" + os.sep)):
+            path = self.user_home + path[1:]
+        return os.path.normpath(os.path.join(self.folder, path))
+
+
+class Kind(NamedTuple, Generic[T_co]):
+    """What the value of a setting may be.
+
+    Args:
+        allowed: Says so to a person, such as "a whole number of at least 1".
+        parse: Turns what was given into a value; raises ValueError or TypeError where it is none.
+        choices: The values that there are, where they can be listed.
+    """
+
+    allowed: str
+    parse: Callable[[object, Place], T_co]
+    choices: tuple[str, ...] = ()
+
+
+def _text_of(raw: object) -> str:
+    text = os.fspath(raw) if isinstance(raw, os.PathLike) else raw
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError
+    return text.strip()
+
+
+def _items_of(raw: object) -> list[object]:
+    """Return the items of a list, or of a text in which commas separate them."""
+    if isinstance(raw, str):
+        return [item.strip() for item in raw.split(",") if item.strip()]
+    return list(raw) if isinstance(raw, (list, tuple)) else [raw]
+
+
+def _number_of(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
+        raise ValueError
+    return float(raw)
+
+
+def _switch_of(raw: object) -> bool:
+    word = str(raw).strip().lower()
+    if word not in _YES | _NO:
+        raise ValueError
+    return word in _YES
+
+
+def whole(at_least: int) -> Kind[int]:
+    """Return the kind of whole numbers from a smallest one upwards."""
+
+    def parse(raw: object, place: Place) -> int:
+        if isinstance(raw, (bool, float)) or not isinstance(raw, (str, int)) or int(raw) < at_least:
+            raise ValueError
+        return int(raw)
+
+    return Kind(f"a whole number of at least {at_least}", parse)
+
+
+def choice(*choices: str) -> Kind[str]:
+    """Return the kind of words that can be listed; upper and lower case do not matter."""
+    by_folded = {word.lower(): word for word in choices}
+
+    def parse(raw: object, place: Place) -> str:
+        word = by_folded.get(_text_of(raw).lower())
+        if word is None:
+            raise ValueError
+        return word
+
+    return Kind(f"one of {', '.join(choices)}", parse, choices)
+
+
+def _text(raw: object, place: Place) -> str:
+    return _text_of(raw)
+
+
+def _path(raw: object, place: Place) -> str:
+    return place.absolute(_text_of(raw))
+
+
+def _path_or_url(raw: object, place: Place) -> str:
+    text = _text_of(raw)
+    return text if "://" in text else place.absolute(text)
+
+
+def _web_address(raw: object, place: Place) -> str:
+    text = _text_of(raw)
+    scheme, _, host = text.partition("://")
+    if scheme.lower() not in ("http", "https") or not host.strip("/") or any(map(str.isspace, text)):
+        raise ValueError
+    return text
+
+
+def _database(raw: object, place: Place) -> str:
+    text = _text_of(raw)
+    if text == "memory:":
+        return text
+    path = database_path(text)
+    if not path:
+        raise ValueError
+    return f"sqlite:///{place.absolute(path)}"
+
+
+def database_path(url: str) -> str | None:
+    """Return the file of a database address such as `sqlite:///runs.db`; None for one without a file."""
+    scheme, mark, path = url.partition(":///")
+    return path if mark and scheme == "sqlite" else None
+
+
+def _switch(raw: object, place: Place) -> bool:
+    return _switch_of(raw)
+
+
+def _switch_or_auto(raw: object, place: Place) -> bool | None:
+    return None if isinstance(raw, str) and raw.strip().lower() == "auto" else _switch_of(raw)
+
+
+def _seconds(raw: object, place: Place) -> float:
+    seconds = _number_of(raw)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError
+    return seconds
+
+
+def _interval(raw: object, place: Place) -> float:
+    seconds = _seconds(raw, place)
+    if not seconds:
+        raise ValueError
+    return seconds
+
+
+def _delays(raw: object, place: Place) -> tuple[float, ...]:
+    return tuple(_seconds(item, place) for item in _items_of(raw))
+
+
+def _names(raw: object, place: Place) -> tuple[str, ...]:
+    return tuple(_text_of(item) for item in _items_of(raw))
+
+
+TEXT = Kind("a text", _text)
+PATH = Kind("a path", _path)
+PATH_OR_URL = Kind("a path, or a URL such as s3://bucket/folder", _path_or_url)
+WEB_ADDRESS = Kind("an address such as http://127.0.0.1:4200/api", _web_address)
+DATABASE = Kind("sqlite:///PATH (four slashes for an absolute path) or memory:", _database)
+SWITCH = Kind("true or false", _switch, ("true", "false"))
+SWITCH_OR_AUTO = Kind("auto, true or false", _switch_or_auto, ("auto", "true", "false"))
+SECONDS = Kind("a number of seconds, not negative", _seconds)
+INTERVAL = Kind("a number of seconds above 0", _interval)
+DELAYS = Kind("a number of seconds, not negative, or a list of them", _delays)
+NAMES = Kind("a list of names (separated by commas, outside TOML)", _names)
