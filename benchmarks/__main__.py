@@ -126,9 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", action="store_true", help="measure Prefect and DBOS too")
     parser.add_argument("--check", action="store_true", help="compare with the last committed result instead")
-    parser.add_argument(
-        "--quick", action="store_true", help="small counts: shows that it works, not how fast"
-    )
+    parser.add_argument("--quick", action="store_true", help="small counts: shows that it works, not how fast")
     parser.add_argument("--lines", type=_keys, metavar="KEY,…", help=f"only these: {', '.join(_all_keys())}")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where results are kept")
     parser.add_argument(
@@ -145,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PEER=PATH",
         help=f"an interpreter that has a peer ({', '.join(PEERS)}), instead of an environment made for it",
     )
-    parser.add_argument(
-        "--peer-folder", type=Path, default=scratch.FOLDER, help="for environments (%(default)s)"
-    )
+    parser.add_argument("--peer-folder", type=Path, default=scratch.FOLDER, help="for environments (%(default)s)")
     return parser
 
 

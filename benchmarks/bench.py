@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import processes
 from benchmarks.clocks import Rounds, alternate
+from benchmarks.databases import live_bytes
 from benchmarks.subjects import Subject
 
 _TREE = Path(__file__).parent.parent
@@ -47,11 +48,12 @@ class Bench:
         """Time the subject's smallest program."""
         path = self._new_folder() / "hello.py"
         path.write_text(self.subject.hello)
-        return self.program(str(path))
+        rounds = self.program(str(path))
+        if not live_bytes(self._scratch):
+            raise processes.ProcessFailed("hello.py left no database: it was not recorded")
+        return rounds
 
-    def timing(
-        self, workload: str, yardstick: str, count: int | None = None, rounds: int | None = None
-    ) -> Rounds:
+    def timing(self, workload: str, yardstick: str, count: int | None = None, rounds: int | None = None) -> Rounds:
         """Time a workload against a yardstick, by default as often as the subject's effort says."""
         count = count or self.effort.counts[workload]
         answer = self._probe(
@@ -72,9 +74,7 @@ class Bench:
 
     def database(self) -> float:
         """Tell the bytes that a finished task run takes in the database."""
-        return float(
-            self._probe("database", self.subject.engine, "--count", str(self.effort.database))["bytes"]
-        )
+        return float(self._probe("database", self.subject.engine, "--count", str(self.effort.database))["bytes"])
 
     def _probe(self, *arguments: str) -> dict[str, Any]:
         folder, home = self._new_folder(), self._home()

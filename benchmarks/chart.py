@@ -113,9 +113,7 @@ class Layout:
     def __init__(self, results: Results) -> None:
         self.title = "How many times its promised limit each line takes; 1 is the promise, left is better"
         self._results = results
-        self._lines = [
-            promise for promise in results.promises if any(_multiple(promise, s) for s in results.subjects)
-        ]
+        self._lines = [promise for promise in results.promises if any(_multiple(promise, s) for s in results.subjects)]
         labels = [text for promise in self._lines for text in (promise.name, promise.promise)]
         self._label_width = max(map(text_width, labels), default=0.0)
         self.axis = Axis(MARGIN + self._label_width + MARGIN, *_powers_around(self._multiples()))

@@ -15,7 +15,8 @@ from benchmarks.quantities import Unit, quantity
 from benchmarks.results import Findings, Promise, Results
 
 TOLERANCE = 0.35
-"""By which part a ratio may exceed the committed one: the spread of runs on a busy two-core machine."""
+"""By which part a ratio may exceed the committed one. Single runs on a busy machine differ by more, the best
+of a few attempts by less."""
 
 SIZE_TOLERANCE = 0.10
 """The same for sizes in memory and in the database, which hardly depend on the neighbours."""
@@ -51,9 +52,7 @@ def tolerance_of(promise: Promise, tolerance: float = TOLERANCE) -> float:
     return tolerance if promise.has_yardstick else min(tolerance, SIZE_TOLERANCE)
 
 
-def check(
-    measure: Measure, committed: Results, tolerance: float = TOLERANCE, attempts: int = ATTEMPTS
-) -> list[Worse]:
+def check(measure: Measure, committed: Results, tolerance: float = TOLERANCE, attempts: int = ATTEMPTS) -> list[Worse]:
     """Measure the committed lines anew and return those that are worse each time.
 
     Args:

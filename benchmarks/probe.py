@@ -72,9 +72,7 @@ def main() -> None:
 
 def _require_trace(grown_bytes: int, operations: int) -> None:
     if grown_bytes + FREE_PAGES_BYTES < operations * LEAST_TRACE_BYTES:
-        raise Unrecorded(
-            f"{operations} operations left {grown_bytes} bytes in the database: they were not recorded"
-        )
+        raise Unrecorded(f"{operations} operations left {grown_bytes} bytes in the database: they were not recorded")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         if measure is timing:
             kind.add_argument("--workload", required=True)
             kind.add_argument("--yardstick", choices=YARDSTICKS, required=True)
-            kind.add_argument(
-                "--bare", type=int, required=True, help="operations in a round of the yardstick"
-            )
+            kind.add_argument("--bare", type=int, required=True, help="operations in a round of the yardstick")
             kind.add_argument("--warm-up", type=int, required=True, help="operations before the first round")
             kind.add_argument("--rounds", type=int, required=True)
     return parser

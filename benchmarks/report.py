@@ -15,10 +15,7 @@ def terminal(results: Results) -> str:
     """Write the table in columns of plain text, with the figures behind the figures below it."""
     table = _table(results)
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
     rule = "  ".join("─" * width for width in widths)
     return _joined([[_heading(results)], [lines[0], rule, *lines[1:]], _notes(results)])
 
@@ -36,11 +33,7 @@ def _joined(paragraphs: Iterable[Sequence[str]]) -> str:
 
 
 def _heading(results: Results) -> str:
-    effort = (
-        ""
-        if results.ours.effort == "full"
-        else f" ({results.ours.effort}: small counts, not to be judged by)"
-    )
+    effort = "" if results.ours.effort == "full" else f" ({results.ours.effort}: small counts, not to be judged by)"
     return f"Measured {results.taken} on {results.machine}{effort}."
 
 
@@ -96,8 +89,7 @@ def _peer_cell(promise: Promise, peer: Findings) -> str:
 
 def _notes(results: Results) -> Sequence[str]:
     details = [
-        f"{promise.name}: "
-        + ", ".join(f"{detail.label} {quantity(detail.value, detail.unit)}" for detail in found)
+        f"{promise.name}: " + ", ".join(f"{detail.label} {quantity(detail.value, detail.unit)}" for detail in found)
         for promise in results.promises
         if (found := _details(promise, results))
     ]

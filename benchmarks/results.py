@@ -83,8 +83,7 @@ class Results:
 def promises_of(lines: Sequence[Line]) -> tuple[Promise, ...]:
     """Write the lines down without the way they are measured."""
     return tuple(
-        Promise(line.key, line.name, line.promise, line.limit, line.yardstick is not None, line.unit)
-        for line in lines
+        Promise(line.key, line.name, line.promise, line.limit, line.yardstick is not None, line.unit) for line in lines
     )
 
 
@@ -136,9 +135,7 @@ def last_committed(path: Path) -> Results:
     if committed is not None:
         return from_json(committed)
     if not path.exists():
-        raise UnreadableResults(
-            f"there is no {path.name} to compare with: run `python -m benchmarks` and commit it"
-        )
+        raise UnreadableResults(f"there is no {path.name} to compare with: run `python -m benchmarks` and commit it")
     return from_json(path.read_text())
 
 

@@ -81,7 +81,7 @@ def _public_modules() -> Iterator[str]:
         parts = parts[:-1] if parts[-1] == "__init__" else parts
         hidden = any(part.startswith("_") for part in parts) or (len(parts) > 1 and parts[1] in MACHINERY)
         module = ".".join(parts)
-        if not hidden and (exported_names(module) is not None or (len(parts) <= 2 and _defines(module))):
+        if not hidden and (exported_names(module) or (len(parts) <= 2 and _defines(module))):
             yield module
 
 
@@ -96,9 +96,7 @@ def exported_names(module: str) -> tuple[str, ...] | None:
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and _assigned_name(node) == "__all__" and node.value:
             return tuple(ast.literal_eval(node.value))
-    starred = [
-        name for source in _star_imports(body) for name in exported_names(source) or _own_names(source)
-    ]
+    starred = [name for source in _star_imports(body) for name in exported_names(source) or _own_names(source)]
     return tuple(starred) or None
 
 
@@ -173,11 +171,7 @@ def _description(nodes: tuple[ast.stmt, ...], siblings: list[ast.stmt]) -> str:
 
 
 def _text(node: ast.stmt) -> str | None:
-    if (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    ):
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
         return textwrap.dedent(node.value.value).strip()
     return None
 
@@ -318,8 +312,17 @@ def _entry(module: str, name: str) -> Iterator[str]:
     elif isinstance(found.nodes[0], Function):
         yield from _function([node for node in found.nodes if isinstance(node, Function)])
     else:
-        yield _fence(ast.unparse(found.nodes[0]))
+        yield _fence(_assignment(found.nodes[0]))
         yield _markdown(found.description)
+
+
+def _assignment(node: ast.stmt) -> str:
+    """Return an assignment as it is written; without the value, where that is made of what is private."""
+    private = any(isinstance(part, ast.Name) and part.id.startswith("_") for part in ast.walk(node))
+    if private and isinstance(node, ast.Assign | ast.AnnAssign):
+        kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
+        return f"{_assigned_name(node)}{kind}"
+    return ast.unparse(node)
 
 
 @functools.cache
@@ -347,7 +350,7 @@ def _class(module: str, node: ast.ClassDef) -> Iterator[str]:
     members = _members(module, node)
     initialisers = members.pop("__init__", [])
     arguments = signature(initialisers[-1], method=True) if initialisers else ""
-    bases = ", ".join(ast.unparse(base) for base in node.bases if not ast.unparse(base).startswith("_"))
+    bases = ", ".join(base for base in map(ast.unparse, node.bases) if not base.startswith(("_", "Generic[")))
     yield _fence(f"class {node.name}{arguments}")
     if bases:
         yield f"Derives from `{bases}`."
@@ -359,8 +362,13 @@ def _class(module: str, node: ast.ClassDef) -> Iterator[str]:
 
 
 def _function(nodes: list[Function], *, method: bool = False) -> Iterator[str]:
-    """Yield the signatures, those of the overloads if there are any, and the description."""
-    shown = [node for node in nodes if "overload" in _decorators(node)] or nodes[:1]
+    """Yield the signatures, those of the overloads if there are any, and the description.
+
+    Overloads for a particular type of `self` differ in the result only, and are left out.
+    """
+    overloads = [node for node in nodes if "overload" in _decorators(node)]
+    general = [node for node in overloads if not (method and node.args.args[0].annotation)]
+    shown = general or overloads or nodes[:1]
     yield _fence("\n".join(_declaration(node, method) for node in shown))
     yield _markdown(next(filter(None, (ast.get_docstring(node) for node in reversed(nodes))), ""))
 
@@ -404,9 +412,7 @@ def _section(match: re.Match[str]) -> str:
 
 
 def _indent_continuations(items: str) -> str:
-    lines = (
-        line if line.startswith("- ") or not line else "  " + line.strip() for line in items.splitlines()
-    )
+    lines = (line if line.startswith("- ") or not line else "  " + line.strip() for line in items.splitlines())
     return "\n".join(lines)
 
 

@@ -12,25 +12,25 @@ _CHUNK = 1_000
 
 def hop(count: int) -> float:
     """One `ThreadPoolExecutor(1).submit(f).result()`: into another thread and back."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(_nothing).result()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(_nothing).result()
         begin = perf_counter()
         for _ in range(count):
-            pool.submit(_nothing).result()
+            threads.submit(_nothing).result()
         return (perf_counter() - begin) / count
 
 
-def pooled(count: int) -> float:
+def pool(count: int) -> float:
     """One item of `ThreadPoolExecutor().map`, a thousand at a time so that its own futures do not pile up."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(_nothing, range(_CHUNK)))
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(_nothing, range(_CHUNK)))
         begin = perf_counter()
         for start in range(0, count, _CHUNK):
-            list(pool.map(_nothing, range(start, min(start + _CHUNK, count))))
+            list(threads.map(_nothing, range(start, min(start + _CHUNK, count))))
         return (perf_counter() - begin) / count
 
 
-YARDSTICKS: dict[str, Workload] = {"hop": hop, "pooled": pooled}
+YARDSTICKS: dict[str, Workload] = {"hop": hop, "pool": pool}
 
 
 def _nothing(_item: object = None) -> None:

@@ -55,8 +55,8 @@ class Work:
         for _ in range(count):
             self._noop.submit().result()
 
-    def mapped(self, count: int) -> list[Any]:
-        futures = list(self._noop.map(range(count)))
+    def mapped(self, count: int) -> object:
+        futures = self._noop.map(range(count))
         for future in futures:
             future.result()
         return futures

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sluiceway.logging import get_run_logger
     from sluiceway.model.annotations import allow_failure, quote, unmapped
     from sluiceway.model.states import State
+    from sluiceway import runtime
     from sluiceway.tasks import Task, task
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "get_client",
     "get_run_logger",
     "quote",
+    "runtime",
     "tags",
     "task",
     "unmapped",
@@ -52,10 +54,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'sluiceway' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "runtime":
+        return import_module("sluiceway.runtime")
+    if home is None:
+        raise AttributeError(f"module 'sluiceway' has no attribute {name!r}")
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -7,9 +7,9 @@ from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from sluiceway import wiring
-from sluiceway.base.versions import file_digest
 from sluiceway.base.names import check_name
 from sluiceway.base.signatures import colour_of, signature_of
+from sluiceway.base.versions import file_digest
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_flow
 from sluiceway.drivers.planning import plan_flow
@@ -182,7 +182,9 @@ class Flow(Generic[P, R]):
     @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
 
-    def __call__(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+    def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the flow here and now, and return its value; a coroutine, if the function is async.
 
         Args:
@@ -220,8 +222,15 @@ class Flow(Generic[P, R]):
         """Return the flow with its first argument bound, as methods do."""
         if self.isstaticmethod or (instance is None and not self.isclassmethod):
             return self
+        copied: Flow[P, R] = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
         bound: Any = MethodType(self.fn, owner if self.isclassmethod else instance)
-        return type(self)(bound, **self._options)
+        copied.fn = copied._original = copied.__wrapped__ = bound
+        copied.signature = self.signature.bound()
+        copied.ismethod, copied.isclassmethod = True, False
+        if self._validator is not None:
+            copied._validator = ParameterValidator(bound, copied.signature, f"flow {self.name!r}")
+        return copied
 
     def on_completion(self, fn: Hook) -> Hook:
         """Call a function when a run completes; for use as a decorator.

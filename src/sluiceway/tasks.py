@@ -202,7 +202,9 @@ class Task(Generic[P, R]):
     @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
 
-    def __call__(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+    def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the task here and now, and return its value; a coroutine, if the function is async.
 
         Args:
@@ -221,7 +223,7 @@ class Task(Generic[P, R]):
         return call_task(plan, self.colour, return_state)
 
     @overload
-    def submit(
+    def submit(  # type: ignore[overload-overlap]  # the keywords of the others tell them apart
         self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]: ...
 
@@ -244,7 +246,9 @@ class Task(Generic[P, R]):
     @overload
     def submit(self, *args: Any, wait_for: Any, **kwargs: Any) -> Future[R]: ...
 
-    def submit(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
+    def submit(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Hand the task to the task runner of the flow, and return its future.
 
         Args:
@@ -328,9 +332,12 @@ class Task(Generic[P, R]):
         """Return the task with its first argument bound, as methods do."""
         if self.isstaticmethod or (instance is None and not self.isclassmethod):
             return self
+        copied: Task[P, R] = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
         bound: Any = MethodType(self.fn, owner if self.isclassmethod else instance)
-        copied: Task[P, R] = type(self)(bound, **self._options)
-        copied._original = bound
+        copied.fn = copied._original = copied.__wrapped__ = bound
+        copied.signature = self.signature.bound()
+        copied.ismethod, copied.isclassmethod = True, False
         return copied
 
     def on_completion(self, fn: Hook) -> Hook:
@@ -417,7 +424,8 @@ def check_options(changes: dict[str, Any], known: dict[str, Any], decorator: str
     """
     unknown = [name for name in changes if name not in known]
     if unknown:
-        raise TypeError(f"@{decorator} has no option {unknown[0]!r}; its options are: {', '.join(sorted(known))}.")
+        listed = ", ".join(sorted(known))
+        raise TypeError(f"@{decorator} has no option {unknown[0]!r}; its options are: {listed}.")
 
 
 def _own_name(fn: Any) -> str:

@@ -43,3 +43,18 @@ def test_a_quick_check_is_not_compared_with_a_full_result(
 
     assert main(["--check", "--quick", "--out", str(tmp_path)]) == 2
     assert "measured with full effort and this check with quick" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_measures_prints_and_keeps_what_can_then_be_checked_against(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "results"
+    quick = ["--quick", "--lines", "direct,database", "--out", str(folder)]
+
+    assert main(quick) == 0
+    assert "a task run in the database" in capsys.readouterr().out
+    assert {path.name for path in folder.iterdir()} == {"speed.json", "speed.md", "speed.svg"}
+
+    assert main([*quick, "--check", "--lines", "direct", "--tolerance", "1000"]) == 0
+    assert "1 of 1 lines are as good as on" in capsys.readouterr().out

@@ -77,9 +77,7 @@ def test_a_line_that_stays_worse_is_named_with_its_best_value_after_the_last_att
 def test_a_line_that_can_no_longer_be_measured_counts_as_worse(results: Results) -> None:
     worse = guard.check(Machine(direct=[None], database=[1.0]), results)
 
-    assert [str(line) for line in worse] == [
-        "a no-op task: 0.50 × when last committed, could not be measured now"
-    ]
+    assert [str(line) for line in worse] == ["a no-op task: 0.50 × when last committed, could not be measured now"]
 
 
 def test_a_line_that_was_not_measured_when_committed_is_not_compared(results: Results) -> None:

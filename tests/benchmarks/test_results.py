@@ -39,9 +39,7 @@ def test_a_document_of_another_format_is_refused_with_the_remedy(results: Result
 
 
 def test_a_missing_result_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(
-        UnreadableResults, match=r"no speed\.json .* run `python -m benchmarks` and commit it"
-    ):
+    with pytest.raises(UnreadableResults, match=r"no speed\.json .* run `python -m benchmarks` and commit it"):
         last_committed(tmp_path / "speed.json")
 
 

@@ -33,9 +33,7 @@ def test_an_environment_is_made_once_and_used_again(tmp_path: Path, commands: li
     assert commands[-1][-1] == "peer==1"
 
 
-def test_an_environment_for_other_requirements_is_made_anew(
-    tmp_path: Path, commands: list[list[str]]
-) -> None:
+def test_an_environment_for_other_requirements_is_made_anew(tmp_path: Path, commands: list[list[str]]) -> None:
     scratch.interpreter("peer", ["peer==1"], tmp_path)
 
     scratch.interpreter("peer", ["peer==2"], tmp_path)

@@ -20,10 +20,11 @@ from sluiceway.drivers.deadlines import (
     ON_MAIN_THREAD,
     WITHOUT_DEADLINE,
     DeadlineExceeded,
+    Watch,
     deadline,
 )
 
-FOREVER = 30.0
+FOREVER = 3.0
 """Seconds that no test waits for: something interrupts before."""
 
 SOON = 0.01
@@ -66,6 +67,18 @@ def in_worker_thread(scenario: Scenario) -> None:
     assert not thread.is_alive()
     if raised:
         raise raised[0]
+
+
+def let_the_time_pass(watch: Watch) -> None:
+    """Let the time of a deadline be over without anything that interrupts."""
+    watch._due = 0.0
+
+
+def overdue(watch: Watch, body: Scenario) -> DeadlineExceeded:
+    """Run a body under a deadline that it misses, and return what is raised."""
+    with pytest.raises(DeadlineExceeded) as caught, watch:
+        body()
+    return caught.value
 
 
 everywhere = pytest.mark.parametrize("run", [on_main_thread, in_worker_thread])
@@ -137,58 +150,65 @@ def test_a_body_that_ends_in_time_is_left_alone(run: Callable[[Scenario], None])
 
 @everywhere
 def test_an_except_exception_of_the_user_does_not_swallow_it(run: Callable[[Scenario], None]) -> None:
-    def scenario() -> None:
-        swallowed = False
-        with pytest.raises(DeadlineExceeded), deadline(SOON):
-            try:
-                spin()
-            except Exception:
-                swallowed = True
-        assert not swallowed
+    swallowed = []
 
-    run(scenario)
+    def body() -> None:
+        try:
+            spin()
+        except Exception as exc:
+            swallowed.append(exc)
+
+    run(lambda: overdue(deadline(SOON), body))
+    assert not swallowed
 
 
 @everywhere
 def test_a_body_that_swallows_it_is_expired_all_the_same(run: Callable[[Scenario], None]) -> None:
+    swallowed = []
+
+    def body() -> None:
+        try:
+            spin()
+        except:  # noqa: E722
+            swallowed.append(True)
+
     def scenario() -> None:
-        swallowed = False
-        with pytest.raises(DeadlineExceeded) as caught, deadline(SOON) as watch:
-            try:
-                spin()
-            except:  # noqa: E722
-                swallowed = True
-        assert swallowed
+        watch = deadline(SOON)
+        assert overdue(watch, body).watch is watch
         assert watch.expired
-        assert caught.value.watch is watch
+        assert swallowed
 
     run(scenario)
 
 
 @everywhere
 def test_a_body_that_turns_it_into_an_error_is_expired_all_the_same(run: Callable[[Scenario], None]) -> None:
+    def body() -> None:
+        try:
+            spin()
+        finally:
+            raise ValueError("the clean-up failed")
+
     def scenario() -> None:
-        with pytest.raises(DeadlineExceeded) as caught, deadline(SOON):
-            try:
-                spin()
-            finally:
-                raise ValueError("the clean-up failed")
-        assert isinstance(caught.value.__context__, ValueError)
+        assert isinstance(overdue(deadline(SOON), body).__context__, ValueError)
 
     run(scenario)
 
 
 @everywhere
-@pytest.mark.parametrize("signal_of_the_user", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("unwinding", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_what_is_no_exception_goes_on_though_the_time_is_over(
-    run: Callable[[Scenario], None], signal_of_the_user: type[BaseException]
+    run: Callable[[Scenario], None], unwinding: type[BaseException]
 ) -> None:
+    def body() -> None:
+        try:
+            spin()
+        except DeadlineExceeded:
+            raise unwinding from None
+
     def scenario() -> None:
-        with pytest.raises(signal_of_the_user), deadline(SOON) as watch:
-            try:
-                spin()
-            except DeadlineExceeded:
-                raise signal_of_the_user from None
+        with pytest.raises(unwinding), deadline(SOON) as watch:
+            body()
         assert watch.expired
 
     run(scenario)
@@ -206,11 +226,11 @@ def test_an_error_in_time_is_the_bodys_own(run: Callable[[Scenario], None]) -> N
 
 @everywhere
 def test_a_body_that_returns_after_its_deadline_without_interruption_is_expired(
-    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+    run: Callable[[Scenario], None],
 ) -> None:
     def scenario() -> None:
-        with pytest.raises(DeadlineExceeded), deadline(FOREVER) as watch:
-            monkeypatch.setattr(deadlines, "monotonic", lambda: time.monotonic() + 2 * FOREVER)
+        watch = deadline(FOREVER)
+        assert overdue(watch, lambda: let_the_time_pass(watch)).watch is watch
         assert watch.expired
 
     run(scenario)
@@ -297,19 +317,14 @@ def test_an_outer_deadline_that_comes_first_passes_through_the_inner_one(
 @everywhere
 def test_nested_deadlines_come_one_after_the_other(run: Callable[[Scenario], None]) -> None:
     def scenario() -> None:
-        came = []
-        with (
-            pytest.raises(DeadlineExceeded) as caught,
-            deadline(5 * SOON) as outer,
-            deadline(3 * SOON) as middle,
-        ):
-            try:
-                with deadline(SOON) as inner:
-                    spin()
-            except DeadlineExceeded as late:
-                came.append(late.watch)
+        inner, middle, outer = deadline(SOON), deadline(3 * SOON), deadline(FOREVER)
+
+        def body() -> None:
+            assert overdue(inner, spin).watch is inner
             spin()
-        assert [*came, caught.value.watch] == [inner, middle]
+
+        with outer:
+            assert overdue(middle, body).watch is middle
         assert not outer.expired
 
     run(scenario)
@@ -320,34 +335,36 @@ def test_an_inner_deadline_still_comes_when_the_outer_one_was_swallowed(
     run: Callable[[Scenario], None],
 ) -> None:
     def scenario() -> None:
-        came = []
-        with pytest.raises(DeadlineExceeded) as caught, deadline(SOON) as outer:
+        inner, outer = deadline(2 * SOON), deadline(SOON)
+        swallowed = []
+
+        def stubborn() -> None:
             try:
-                with deadline(2 * SOON) as inner:
-                    try:
-                        spin()
-                    except DeadlineExceeded as late:
-                        came.append(late.watch)
-                    spin()
+                spin()
             except DeadlineExceeded as late:
-                came.append(late.watch)
-        assert [*came, caught.value.watch] == [outer, inner, outer]
+                swallowed.append(late.watch)
+            spin()
+
+        def body() -> None:
+            swallowed.append(overdue(inner, stubborn).watch)
+
+        assert overdue(outer, body).watch is outer
+        assert swallowed == [outer, inner]
 
     run(scenario)
 
 
 @everywhere
-def test_when_both_are_over_the_outer_one_has_the_last_word(
-    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_both_are_over_the_outer_one_has_the_last_word(run: Callable[[Scenario], None]) -> None:
     def scenario() -> None:
-        with (
-            pytest.raises(DeadlineExceeded) as caught,
-            deadline(FOREVER) as outer,
-            deadline(FOREVER) as inner,
-        ):
-            monkeypatch.setattr(deadlines, "monotonic", lambda: time.monotonic() + 2 * FOREVER)
-        assert caught.value.watch is outer
+        inner, outer = deadline(FOREVER), deadline(FOREVER)
+
+        def body() -> None:
+            with inner:
+                let_the_time_pass(inner)
+                let_the_time_pass(outer)
+
+        assert overdue(outer, body).watch is outer
         assert inner.expired
 
     run(scenario)
@@ -410,11 +427,15 @@ def test_an_alarm_of_the_users_may_raise_in_the_body(user_alarm: Any) -> None:
 
 
 def test_a_deadline_comes_though_the_users_alarm_raised_and_was_swallowed(user_alarm: Any) -> None:
-    user_alarm(SOON, exc=Rang())
-    with pytest.raises(DeadlineExceeded), deadline(2 * SOON):
+    rang = user_alarm(SOON, exc=Rang())
+
+    def body() -> None:
         with pytest.raises(Rang):
             block()
         block()
+
+    overdue(deadline(2 * SOON), body)
+    assert rang
 
 
 def test_an_interval_timer_of_the_users_goes_on_ringing(user_alarm: Any) -> None:
@@ -461,14 +482,18 @@ def test_a_handler_of_the_users_may_install_another_one() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
-def test_an_alarm_of_the_users_that_came_due_unheard_rings_at_the_end(
-    user_alarm: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_alarm_of_the_users_that_came_due_unheard_rings_at_the_end(user_alarm: Any) -> None:
     user_alarm(FOREVER, exc=Rang())
-    with pytest.raises(Rang):
-        with deadline(3 * FOREVER):
-            monkeypatch.setattr(deadlines, "monotonic", lambda: time.monotonic() + 2 * FOREVER)
+
+    def scenario() -> None:
+        watch = deadline(2 * FOREVER)
+        with watch:
+            assert isinstance(watch, deadlines._AlarmWatch)
+            watch._lender_due = 0.0
         block()
+
+    with pytest.raises(Rang):
+        scenario()
 
 
 def test_a_body_that_changes_the_alarm_changes_it_for_itself_only(user_alarm: Any) -> None:
@@ -545,37 +570,54 @@ def test_an_alarm_without_handler_still_ends_the_process() -> None:
 
 
 def test_a_blocking_c_call_in_a_worker_thread_ends_first_and_is_expired() -> None:
+    ended = []
+
+    def body() -> None:
+        try:
+            time.sleep(5 * SOON)
+        finally:
+            ended.append(True)
+
     def scenario() -> None:
-        ended = False
-        with pytest.raises(DeadlineExceeded), deadline(SOON) as watch:
-            try:
-                time.sleep(5 * SOON)
-            finally:
-                ended = watch.expired
+        watch = deadline(SOON)
+        assert overdue(watch, body).watch is watch
         assert ended
 
     in_worker_thread(scenario)
 
 
-def test_one_watcher_thread_serves_all_worker_threads_and_the_right_one_is_interrupted() -> None:
-    started, seen = threading.Barrier(4), []
+def in_four_threads(scenario: Callable[[int], None]) -> None:
+    passed = []
 
-    def scenario(seconds: float) -> None:
-        try:
-            with deadline(seconds) as watch:
-                started.wait(FOREVER)
-                seen.append(len(watchers()))
-                spin()
-        except DeadlineExceeded as late:
-            seen.append((seconds, late.watch is watch))
+    def work(number: int) -> None:
+        scenario(number)
+        passed.append(number)
 
-    threads = [threading.Thread(target=scenario, args=(n * 3 * SOON,)) for n in (4, 2, 1, 3)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(FOREVER)
-    assert seen[:4] == [1, 1, 1, 1]
-    assert sorted(seen[4:]) == [(n * 3 * SOON, True) for n in (1, 2, 3, 4)]
+    assert sorted(passed) == [0, 1, 2, 3]
+
+
+def test_one_watcher_thread_serves_all_worker_threads() -> None:
+    together = threading.Barrier(4)
+
+    def scenario(_: int) -> None:
+        with deadline(FOREVER):
+            together.wait(FOREVER)
+            assert len(watchers()) == 1
+
+    in_four_threads(scenario)
+
+
+def test_each_worker_thread_is_interrupted_by_its_own_deadline() -> None:
+    def scenario(number: int) -> None:
+        watch = deadline((4 - number) * SOON)
+        assert overdue(watch, spin).watch is watch
+
+    in_four_threads(scenario)
 
 
 def test_the_watcher_thread_ends_when_there_is_nothing_to_watch_and_begins_again() -> None:

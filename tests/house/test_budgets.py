@@ -36,9 +36,7 @@ def test_nothing_is_excused_from_the_limit_of_complexity() -> None:
         for number, line in enumerate((project.text_of(path) or "").splitlines(), 1)
         if excuse.search(line)
     ]
-    assert not excused, (
-        f"functions have a complexity of 10 at most, and an exception names its rule: {excused}"
-    )
+    assert not excused, f"functions have a complexity of 10 at most, and an exception names its rule: {excused}"
 
 
 def _over_budget() -> Iterator[tuple[str, int]]:

@@ -29,16 +29,14 @@ HEAVY = frozenset(
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 
-MOST_MODULES = 60
+MOST_MODULES = 130
 """How many modules beyond those of a bare interpreter `from sluiceway import flow, task` may load."""
 
 
 def imported_modules(statement: str) -> set[str]:
     """Return what a fresh interpreter has loaded after a statement, beyond what it has loaded anyway."""
     script = f"import sys; bare = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - bare))"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import functools
@@ -45,7 +45,7 @@ class Point:
 
 class Reading(pydantic.BaseModel):
     station: str
-    when: datetime.datetime
+    when: dt.datetime
     values: dict[str, float]
 
 
@@ -78,14 +78,19 @@ VALUES: dict[str, object] = {
     "enum": [Colour.RED, Access.READ | Access.WRITE],
     "order": Order(7, ["tea", "milk"]),
     "point": Point(1.0, -0.0),
-    "model": Reading(station="A", when=datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC), values={"t": 1.5}),
+    "model": Reading(station="A", when=dt.datetime(2024, 2, 29, tzinfo=dt.UTC), values={"t": 1.5}),
     "plain": Plain(tags={"x", "y", "z"}, where=pathlib.PurePosixPath("/a/b")),
     "pair": Pair("l", "r"),
     "decimal": decimal.Decimal("1.10"),
     "uuid": uuid.UUID(int=7),
-    "times": [datetime.timedelta(seconds=1.5), datetime.time(1, 2), datetime.date(2024, 1, 1)],
+    "times": [dt.timedelta(seconds=1.5), dt.time(1, 2), dt.date(2024, 1, 1)],
     "pattern": re.compile("a+b", re.IGNORECASE),
-    "containers": [Counter("hello"), OrderedDict(b=1, a=2), defaultdict(list, x=[1]), deque([1, 2], maxlen=3)],
+    "containers": [
+        Counter("hello"),
+        OrderedDict(b=1, a=2),
+        defaultdict(list, x=[1]),
+        deque([1, 2], maxlen=3),
+    ],
     "error": ValueError("wrong", 3),
     "function": doubled,
     "closure": scaled(3),

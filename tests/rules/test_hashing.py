@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import functools
 import os
@@ -105,7 +105,9 @@ def test_calls_share_a_hash_exactly_if_their_arguments_are_equal(
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), VALUES))
-def test_the_hash_of_a_call_is_a_signed_integer_of_64_bits_with_a_short_text(arguments: dict[str, object]) -> None:
+def test_the_hash_of_a_call_is_a_signed_integer_of_64_bits_with_a_short_text(
+    arguments: dict[str, object],
+) -> None:
     number, text = call_hash(arguments)
     assert -(2**63) <= number < 2**63
     assert text is not None
@@ -131,13 +133,35 @@ def test_every_process_computes_the_same_hashes() -> None:
 
 
 def test_plain_values_that_look_alike_have_different_hashes() -> None:
-    alike = [1, 1.0, True, "1", b"1", "True", [1], (1,), {1}, frozenset({1}), {1: None}, bytearray(b"1"), 1 + 0j]
+    alike = [
+        1,
+        1.0,
+        True,
+        "1",
+        b"1",
+        "True",
+        [1],
+        (1,),
+        {1},
+        frozenset({1}),
+        {1: None},
+        bytearray(b"1"),
+        1 + 0j,
+    ]
     assert len({stable_hash(value) for value in alike}) == len(alike)
     assert len({call_hash({"x": value})[0] for value in alike}) == len(alike)
 
 
 def test_containers_with_the_same_text_have_different_hashes() -> None:
-    alike: list[object] = [["a", "b"], ["ab", ""], ["a, b"], [["a", "b"]], ["a", ["b"]], {"a": "b"}, [("a", "b")]]
+    alike: list[object] = [
+        ["a", "b"],
+        ["ab", ""],
+        ["a, b"],
+        [["a", "b"]],
+        ["a", ["b"]],
+        {"a": "b"},
+        [("a", "b")],
+    ]
     assert len({stable_hash(value) for value in alike}) == len(alike)
 
 
@@ -147,7 +171,7 @@ def test_numbers_too_large_for_a_text_can_be_hashed() -> None:
     assert call_hash({"x": large})[0] != call_hash({"x": large + 1})[0]
 
 
-def test_a_million_numbers_are_hashed_at_once() -> None:
+def test_the_last_of_many_numbers_counts() -> None:
     numbers = [float(number) for number in range(100_000)]
     assert stable_hash(numbers) != stable_hash([*numbers[:-1], 0.5])
 
@@ -202,13 +226,13 @@ def test_a_pydantic_model_counts_by_its_fields_however_they_were_set() -> None:
 
 
 def test_moments_paths_and_exact_numbers_count_by_value() -> None:
-    utc = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    utc = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
     values = [
         utc,
         utc.replace(tzinfo=None),
         utc.date(),
-        datetime.timedelta(seconds=1),
-        datetime.timedelta(seconds=2),
+        dt.timedelta(seconds=1),
+        dt.timedelta(seconds=2),
         pathlib.PurePosixPath("/a"),
         pathlib.PurePosixPath("/a/b"),
         decimal.Decimal("1.0"),
@@ -234,7 +258,7 @@ def test_a_value_that_contains_itself_can_be_hashed() -> None:
     assert stable_hash(ring("a")) != stable_hash(ring("b"))
 
 
-def test_a_thousand_objects_that_know_each_other_are_hashed_once_each() -> None:
+def test_many_objects_that_all_know_each_other_are_hashed_once_each() -> None:
     class Node:
         def __init__(self, number: int) -> None:
             self.number = number

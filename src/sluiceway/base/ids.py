@@ -10,8 +10,10 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from typing import TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 RunId: TypeAlias = bytes
 """The 16 bytes of a UUID."""
@@ -64,6 +66,8 @@ def new_id() -> RunId:
 
 def to_uuid(raw: RunId) -> UUID:
     """Return the UUID of 16 bytes."""
+    from uuid import UUID  # lazy: 9 ms, for `platform`; a run needs no such object
+
     return UUID(bytes=raw)
 
 
@@ -75,9 +79,11 @@ def from_uuid(value: UUID | str | RunId) -> RunId:
     """
     if isinstance(value, bytes):
         return value
+    from uuid import UUID  # lazy: as above
+
     return value.bytes if isinstance(value, UUID) else UUID(value).bytes
 
 
 def optional_uuid(raw: RunId | None) -> UUID | None:
     """Return the UUID of 16 bytes, or None for none."""
-    return None if raw is None else UUID(bytes=raw)
+    return None if raw is None else to_uuid(raw)

@@ -42,7 +42,10 @@ def preview(value: object, limit: int = 200) -> str:
         value: Any value.
         limit: The number of characters of the text at most.
     """
-    return cut(_text(value, limit, 0), limit)
+    try:
+        return cut(_text(value, limit, 0), limit)
+    except Exception:  # changed by another thread meanwhile, or hostile: not worth failing for
+        return cut(f"{type(value).__qualname__} object", limit)
 
 
 def cut(text: str, limit: int) -> str:
@@ -50,14 +53,14 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _text(value: object, limit: int, depth: int) -> str:
+def _text(value: Any, limit: int, depth: int) -> str:
     kind = type(value)
     if value is None or kind in (bool, float, complex):
         return repr(value)
-    if isinstance(value, int) and kind is int:
+    if kind is int:
         bits = value.bit_length()
         return repr(value) if bits <= _MOST_BITS else f"int of {bits} bits"
-    if isinstance(value, str | bytes | bytearray) and kind in (str, bytes, bytearray):
+    if kind in (str, bytes, bytearray):
         return repr(value[:limit]) + ("…" if len(value) > limit else "")
     if kind in _BRACKETS:
         return _container(value, limit, depth)
@@ -83,18 +86,18 @@ def _container(value: Any, limit: int, depth: int) -> str:
     return f"{opening}{', '.join(shown)}{comma}{closing}"
 
 
-def _other(value: object, kind: type, limit: int, depth: int) -> str:
+def _other(value: Any, kind: type, limit: int, depth: int) -> str:
     name = kind.__qualname__
     if f"{kind.__module__}.{name}" in _TELLING:
         return repr(value)
-    if isinstance(value, Enum):
+    if issubclass(kind, Enum):
         return f"{name}.{value._name_ or value._value_}"
-    if isinstance(value, BaseException):
+    if issubclass(kind, BaseException):
         shown = [_text(arg, limit, depth + 1) for arg in value.args[:_MOST_ITEMS]]
         return f"{name}({', '.join(shown)})"
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return f"class {value.__qualname__}"
-    if isinstance(value, FunctionType | BuiltinFunctionType):
+    if kind in (FunctionType, BuiltinFunctionType):
         return f"function {value.__qualname__}"
     if kind.__module__.partition(".")[0] in _SHAPED:
         facts = (getattr(value, fact, None) for fact in ("shape", "dtype"))

@@ -113,6 +113,18 @@ class Signature:
     def _misfit(self, reason: str) -> ParameterBindError:
         return ParameterBindError(f"{self.name}() {reason}. Its signature is {self}.")
 
+    def bound(self) -> Signature:
+        """Return the signature of the function with its first parameter given, as a method has it."""
+        return Signature(
+            self.name,
+            self.positional[1:],
+            max(0, self.positional_only - 1),
+            self.keyword_only,
+            {name: value for name, value in self.defaults.items() if name not in self.positional[:1]},
+            self.variable_positional,
+            self.variable_keyword,
+        )
+
     def arguments(self, parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return positional and keyword arguments that call the function with these parameters.
 

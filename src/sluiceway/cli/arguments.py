@@ -58,8 +58,7 @@ def _value(name: str, text: str, annotation: Any) -> Any:
             return text
         quoted = shlex.quote(f"{name}={json.dumps(text)}")
         raise click.UsageError(
-            f"The value of parameter {name!r} is not JSON: {text} ({error}). "
-            f"A text needs quotes: --param {quoted}"
+            f"The value of parameter {name!r} is not JSON: {text} ({error}). A text needs quotes: --param {quoted}"
         ) from None
     return text if annotation is str and not isinstance(value, str) else value
 

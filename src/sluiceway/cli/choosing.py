@@ -74,9 +74,7 @@ def _by_prefix(store: Store, text: str) -> list[FlowRun | TaskRun]:
     if flow_runs:
         return list(flow_runs)
     return list(
-        store.read_task_runs(
-            TaskRunQuery(key_prefix=prefix), order=RunOrder.NEWEST_FIRST, limit=CANDIDATES
-        ).items
+        store.read_task_runs(TaskRunQuery(key_prefix=prefix), order=RunOrder.NEWEST_FIRST, limit=CANDIDATES).items
     )
 
 

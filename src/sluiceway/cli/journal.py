@@ -17,7 +17,5 @@ def journal() -> Store:
     """
     services = wiring.services()
     if not services.recorder.drain(DRAIN_SECONDS):
-        raise StoreError(
-            "What this process recorded could not be written. Find out why with: sluiceway doctor"
-        )
+        raise StoreError("What this process recorded could not be written. Find out why with: sluiceway doctor")
     return services.store

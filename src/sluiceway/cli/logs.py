@@ -52,9 +52,7 @@ def _level(_: click.Context, __: click.Parameter, value: str | None) -> int | No
 )
 @click.option("-n", "--tail", type=click.IntRange(1, 100_000), help="Only the last lines, this many.")
 @json_option
-def command(
-    run: str | None, follow: bool, level: int | None, tail: int | None, machine_readable: bool
-) -> None:
+def command(run: str | None, follow: bool, level: int | None, tail: int | None, machine_readable: bool) -> None:
     """Print what a run logged, that of its child runs included.
 
     RUN is an id, the beginning of one, or a name; the newest run by default. With --json, each line is
@@ -86,9 +84,7 @@ def _written(store: Store, run: FlowRun | TaskRun, level: int | None, tail: int 
     return reversed(list(islice(newest, tail)))
 
 
-def _followed(
-    store: Store, run: FlowRun | TaskRun, level: int | None, last: LogLine | None
-) -> Iterator[LogLine]:
+def _followed(store: Store, run: FlowRun | TaskRun, level: int | None, last: LogLine | None) -> Iterator[LogLine]:
     """Yield lines as they are written, until the run has ended."""
     number = 0 if last is None else last.number
     latest = 0 if last is None else last.moment

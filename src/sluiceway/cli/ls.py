@@ -40,12 +40,8 @@ def _age(_: click.Context, __: click.Parameter, value: str | None) -> float | No
     help="Only runs in this state: a type such as failed, or a name such as TimedOut. Repeat for several.",
 )
 @click.option("--flow", "flows", multiple=True, help="Only runs of this flow. Repeat for several.")
-@click.option(
-    "--tag", "tags", multiple=True, help="Only runs with this tag. Repeat to ask for all of several."
-)
-@click.option(
-    "--age", callback=_age, metavar="AGE", help="Only runs that are no older, such as 15m, 2h or 3d."
-)
+@click.option("--tag", "tags", multiple=True, help="Only runs with this tag. Repeat to ask for all of several.")
+@click.option("--age", callback=_age, metavar="AGE", help="Only runs that are no older, such as 15m, 2h or 3d.")
 @click.option(
     "-n", "--limit", type=click.IntRange(1, MAX_ROWS), default=20, show_default=True, help="How many at most."
 )
@@ -99,9 +95,7 @@ def _parted(states: tuple[str, ...]) -> tuple[tuple[StateType, ...], tuple[str, 
     names = tuple(text for text in states if text.upper() not in StateType.__members__)
     if types and names:
         given = ", ".join(kind.value.lower() for kind in types)
-        raise click.UsageError(
-            f"--state takes types ({given}) or names ({', '.join(names)}), not both in one command."
-        )
+        raise click.UsageError(f"--state takes types ({given}) or names ({', '.join(names)}), not both in one command.")
     return types, names
 
 

@@ -11,23 +11,33 @@ from typing import Any
 import click
 
 from sluiceway import wiring
-from sluiceway.base import times
-from sluiceway.base.errors import MissingFlowError, ScriptError, TerminationSignal, UnspecifiedFlowError
+from sluiceway.base.errors import (
+    MissingFlowError,
+    ParameterBindError,
+    ScriptError,
+    TerminationSignal,
+    UnspecifiedFlowError,
+)
 from sluiceway.cli import loading
+from sluiceway.cli.app import INTERRUPTED
 from sluiceway.cli.arguments import parse_arguments
 from sluiceway.cli.loading import AnyFlow, load_flow
-from sluiceway.cli.printing import json_option, print_json
+from sluiceway.cli.printing import duration_of, json_option, print_json
 from sluiceway.cli.records import flow_run_record
 from sluiceway.model.appearance import look_of
 from sluiceway.model.facts import Fact, FlowRunCreated
 from sluiceway.model.runs import FlowRun
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
-from sluiceway.wiring.progress import Display, display_on
+from sluiceway.wiring.progress import Display, LiveDisplay, display_on
 
 DRAIN_SECONDS = 10.0
 SIGNALLED = 128
 """Added to the number of a signal to make the exit code of a process that it ended."""
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 200
 
 
 class _Watcher:
@@ -52,9 +62,7 @@ class _Watcher:
 @click.option("--params", "whole", metavar="JSON", help="Arguments of the flow as a JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @json_option
-def command(
-    target: str, params: tuple[str, ...], whole: str | None, quiet: bool, machine_readable: bool
-) -> None:
+def command(target: str, params: tuple[str, ...], whole: str | None, quiet: bool, machine_readable: bool) -> None:
     """Run a flow here and now, and show how it gets on.
 
     TARGET is FILE.py or a module, with :NAME after it where it holds several flows. Values of parameters
@@ -69,22 +77,25 @@ def command(
     """
     flow = _loaded(target)
     arguments = parse_arguments(flow, params, whole)
-    flow.signature.bind((), arguments)
+    _check_signature(flow, arguments)
     services = wiring.services()
     display = None if quiet else _display(services)
     watcher = _Watcher(display)
     services.recorder.listeners.append(watcher)
     try:
         state = _called(flow, arguments)
-    except TerminationSignal as signal:
-        raise click.exceptions.Exit(SIGNALLED + signal.signal) from signal
+    except TerminationSignal as error:
+        raise click.exceptions.Exit(SIGNALLED + error.signal) from error
     finally:
         services.recorder.drain(DRAIN_SECONDS)
         services.recorder.listeners.remove(watcher)
         if display is not None:
             display.close()
-    _report(flow, state, watcher.run, machine_readable)
-    raise click.exceptions.Exit(0 if state.is_completed() else 1)
+    if machine_readable:
+        print_json(_record(flow, state, watcher.run))
+    else:
+        _report(flow, state, watcher.run, shown=isinstance(display, LiveDisplay))
+    raise click.exceptions.Exit(_exit_code(state))
 
 
 def _loaded(target: str) -> AnyFlow:
@@ -102,6 +113,14 @@ def _place(error: ScriptError) -> str:
     frames = traceback.extract_tb(error.user_exc.__traceback__)
     own = [frame for frame in frames if frame.filename != loading.__file__ and frame.filename[:1] != "<"]
     return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+
+
+def _check_signature(flow: AnyFlow, arguments: dict[str, Any]) -> None:
+    """Refuse arguments that do not fit the function; no run is made of such a call."""
+    try:
+        flow.signature.bind((), arguments)
+    except ParameterBindError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _display(services: Services) -> Display | None:
@@ -122,21 +141,44 @@ def _called(flow: AnyFlow, arguments: dict[str, Any]) -> State[Any]:
     return asyncio.run(outcome)
 
 
-def _report(flow: AnyFlow, state: State[Any], run: FlowRun | None, machine_readable: bool) -> None:
-    """Print what came of the run, and where there is more."""
-    if machine_readable:
-        known = {"flow": flow.name, "state": {"type": state.type.value, "name": state.name}}
-        print_json(known if run is None else flow_run_record(run))
-        return
-    look = look_of(state.type, state.name)
-    mark = click.style(f"{look.mark} {state.name}", fg="green" if state.is_completed() else "red", bold=True)
-    if run is None:
-        click.echo(f"{mark}  {flow.name} (not recorded)")
-        return
-    took = times.duration_text(run.total_run_time.total_seconds())
-    click.echo(f"{mark}  {flow.name} / {run.name}  {took}")
-    if state.is_completed() and state.data is not None:
-        click.echo(f"  result: {reprlib.repr(state.data)}")
-    elif state.message and not state.is_completed():
+def _exit_code(state: State[Any]) -> int:
+    """Return what the process is to tell the one that started it."""
+    match state.data:
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case TerminationSignal(signal=number):
+            return SIGNALLED + number
+        case SystemExit(code=int(code)):
+            return code
+        case BaseException() as error if type(error).__name__ == "CancelledError":
+            return INTERRUPTED  # what becomes of Ctrl-C in the event loop of this command
+    return 0 if state.is_completed() else 1
+
+
+def _record(flow: AnyFlow, state: State[Any], run: FlowRun | None) -> dict[str, Any]:
+    """Return the run as plain data; one that could not be recorded has neither name nor identifier."""
+    if run is not None:
+        return flow_run_record(run)
+    return {"flow": flow.name, "state": {"type": state.type.value, "name": state.name}}
+
+
+def _report(flow: AnyFlow, state: State[Any], run: FlowRun | None, shown: bool) -> None:
+    """Print what came of the run, and where there is more.
+
+    Args:
+        flow: The flow.
+        state: The final state.
+        run: The run; None for one that could not be recorded.
+        shown: Whether name, state and duration stand on the terminal already.
+    """
+    if not shown:
+        look = look_of(state.type, state.name)
+        colour = "green" if state.is_completed() else "red"
+        name = f"{run.name}  {duration_of(run, run.end or 0)}" if run else "a run that could not be recorded"
+        click.echo(f"{click.style(f'{look.mark} {state.name}', fg=colour, bold=True)}  {flow.name} / {name}")
+    if not state.is_completed() and state.message:
         click.echo(f"  {state.message}")
-    click.echo(f"  look at it: sluiceway show {run.name}")
+    elif state.is_completed() and state.data is not None:
+        click.echo(f"  result: {_BRIEF.repr(state.data)}")
+    if run is not None:
+        click.echo(f"  look at it: sluiceway show {run.name}")

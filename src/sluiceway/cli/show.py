@@ -55,18 +55,12 @@ def _record(store: Store, run: FlowRun | TaskRun) -> dict[str, Any]:
     if isinstance(run, TaskRun):
         return {**task_run_record(run), **known}
     counts = store.count_task_runs_by_state(run.key)
-    tasks = store.read_task_runs(
-        TaskRunQuery(flow_run_keys=(run.key,)), order=RunOrder.OLDEST_FIRST, limit=JSON_ROWS
-    )
-    children = store.read_flow_runs(
-        FlowRunQuery(parent=run.key), order=RunOrder.OLDEST_FIRST, limit=JSON_ROWS
-    )
+    tasks = store.read_task_runs(TaskRunQuery(flow_run_keys=(run.key,)), order=RunOrder.OLDEST_FIRST, limit=JSON_ROWS)
+    children = store.read_flow_runs(FlowRunQuery(parent=run.key), order=RunOrder.OLDEST_FIRST, limit=JSON_ROWS)
     return {
         **flow_run_record(run),
         **known,
-        "task_counts": [
-            {"task": task, "state": state, "count": count} for (task, state), count in counts.items()
-        ],
+        "task_counts": [{"task": task, "state": state, "count": count} for (task, state), count in counts.items()],
         "task_runs": [task_run_record(task_run) for task_run in tasks.items],
         "child_runs": [flow_run_record(child) for child in children.items],
     }

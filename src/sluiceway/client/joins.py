@@ -98,9 +98,7 @@ def _flow_run_keys(
     return [run.key for run in _few(name, lambda after: store.read_flow_runs(query, after=after))]
 
 
-def _of_parent_tasks(
-    store: Store, query: FlowRunQuery, parents: filters.FlowRunFilterParentTaskRunId
-) -> FlowRunQuery:
+def _of_parent_tasks(store: Store, query: FlowRunQuery, parents: filters.FlowRunFilterParentTaskRunId) -> FlowRunQuery:
     """Narrow a query to the runs that task runs stand for."""
     if parents.any_ is None:
         return query

@@ -47,16 +47,10 @@ class Client(Reading, Asynchronous):
 @overload
 def get_client(httpx_settings: dict[str, Any] | None = None, *, sync_client: Literal[True]) -> SyncClient: ...
 @overload
-def get_client(
-    httpx_settings: dict[str, Any] | None = None, sync_client: Literal[False] = False
-) -> Client: ...
+def get_client(httpx_settings: dict[str, Any] | None = None, sync_client: Literal[False] = False) -> Client: ...
 @overload
-def get_client(
-    httpx_settings: dict[str, Any] | None = None, sync_client: bool = False
-) -> Client | SyncClient: ...
-def get_client(
-    httpx_settings: dict[str, Any] | None = None, sync_client: bool = False
-) -> Client | SyncClient:
+def get_client(httpx_settings: dict[str, Any] | None = None, sync_client: bool = False) -> Client | SyncClient: ...
+def get_client(httpx_settings: dict[str, Any] | None = None, sync_client: bool = False) -> Client | SyncClient:
     """Return a client over the run database of this process.
 
     Args:

@@ -220,9 +220,7 @@ class Reading:
             ValueError: A filter on another list chooses more than 10,000.
         """
         store = self._journal()
-        return store.count_flow_runs(
-            joins.flow_run_query(store, flow_filter, flow_run_filter, task_run_filter)
-        )
+        return store.count_flow_runs(joins.flow_run_query(store, flow_filter, flow_run_filter, task_run_filter))
 
     @verb
     def read_flow_run_states(self, flow_run_id: UUID) -> list[State[Any]]:
@@ -304,9 +302,7 @@ class Reading:
             ValueError: A filter on another list chooses more than 10,000.
         """
         store = self._journal()
-        return store.count_task_runs(
-            joins.task_run_query(store, flow_filter, flow_run_filter, task_run_filter)
-        )
+        return store.count_task_runs(joins.task_run_query(store, flow_filter, flow_run_filter, task_run_filter))
 
     @verb
     def read_task_run_states(self, task_run_id: UUID) -> list[State[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from sluiceway.drivers import scope
@@ -10,7 +11,7 @@ from sluiceway.drivers.deadlines import DeadlineExceeded, deadline
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.performing import SHARED, Handler
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Emit, Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Invoke, Op, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")
@@ -44,7 +45,7 @@ def invoke(services: Services, op: Invoke) -> Outcome:
         if op.timeout is not None or op.scope.log_prints:
             return _invoke_within(services, op)
         value = op.fn(*op.args, **op.kwargs)
-        if type(value) is _COROUTINE:
+        if isinstance(value, CoroutineType):
             value = finish_coroutine(value)
         return Outcome(value, None, services.clock.now())
     except BaseException as error:
@@ -59,7 +60,7 @@ def _invoke_within(services: Services, op: Invoke) -> Outcome:
     try:
         with watch, patch_print():
             value = op.fn(*op.args, **op.kwargs)
-            if type(value) is _COROUTINE:
+            if isinstance(value, CoroutineType):
                 value = finish_coroutine(value)
         return Outcome(value, None, services.clock.now())
     except DeadlineExceeded as late:
@@ -77,24 +78,9 @@ def _sleep(services: Services, op: Sleep) -> None:
     services.clock.sleep(op.seconds)
 
 
-def _swallow(services: Services, _: Emit) -> Outcome:
-    return Outcome(None, None, services.clock.now())
-
-
-def _coroutine_type() -> type:
-    async def nothing() -> None: ...
-
-    coroutine = nothing()
-    coroutine.close()
-    return type(coroutine)
-
-
-_COROUTINE = _coroutine_type()
-
 HANDLERS: dict[type[Op[Any]], Handler] = {
     **SHARED,
     Invoke: invoke,
     Wait: _wait,
     Sleep: _sleep,
-    Emit: _swallow,
 }

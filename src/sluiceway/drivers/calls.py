@@ -32,8 +32,9 @@ def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:
             return state
         return state.data if state.type is StateType.COMPLETED else state.result()
     if colour == "generator":
+        context.iterated = True
         return iterate.iterate(run_task(context), services, _nothing)
-    return _loop_call(run_task(context), services, colour, return_state, _nothing)
+    return _loop_call(context, run_task(context), colour, return_state, _nothing)
 
 
 def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
@@ -54,17 +55,24 @@ def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
                 close()
             return state if return_state else state.result()
     if colour == "generator":
+        context.iterated = True
         return iterate.iterate(run_flow(context), services, close)
-    return _loop_call(run_flow(context), services, colour, return_state, close)
+    return _loop_call(context, run_flow(context), colour, return_state, close)
 
 
 def _loop_call(
-    script: Script, services: Services, colour: str, return_state: bool, close: Callable[[], None]
+    context: TaskRunContext | FlowRunContext,
+    script: Script,
+    colour: str,
+    return_state: bool,
+    close: Callable[[], None],
 ) -> Any:
     """Run a script in the caller's event loop: return a coroutine, or an async generator."""
     from sluiceway.drivers import looping  # lazy: only an async function needs asyncio
 
+    services = context.services
     if colour == "async generator" and not return_state:
+        context.iterated = True
         return iterate.aiterate(script, services, looping.performer(services), close)
 
     async def run() -> Any:

@@ -77,13 +77,8 @@ class DeadlineExceeded(BaseException):
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
-        if watch is None:
-            watch = _undelivered(_here.innermost)
-        if watch is None:
-            raise TypeError("DeadlineExceeded() needs the watch whose time is over")
-        super().__init__(f"the time of {watch.seconds:g} s is over")
-        self.watch = watch
-        watch._delivered = True
+        self.watch = _deliver() if watch is None else watch
+        super().__init__(f"the time of {self.watch.seconds:g} s is over")
 
 
 class Watch:
@@ -104,7 +99,6 @@ class Watch:
         self.expired = False
         self._due = inf
         self._closed = False
-        self._delivered = False
 
     def __enter__(self) -> Watch:
         return self
@@ -291,6 +285,7 @@ class _ThreadWatch(Watch):
         self._thread = threading.get_ident()
         self._outer: _ThreadWatch | None = None
         self._fired = False
+        self._delivered = False
 
     def __enter__(self) -> Watch:
         self._begin()
@@ -311,14 +306,16 @@ class _ThreadWatch(Watch):
     ) -> None:
         try:
             self._stop()
-            overdue = _watcher.release(self)
+            _watcher.release(self)
         except DeadlineExceeded as late:
             if late.watch is not self:  # the exit of that one will release this one
                 raise
-            overdue = _watcher.release(self)
-        if overdue is not None:
-            raise DeadlineExceeded(overdue)
+            _watcher.release(self)
         self._conclude(exc)
+
+    def _is_pending(self) -> bool:
+        """Return whether this fired and its thread has not noticed yet."""
+        return self._fired and not self._delivered
 
 
 class _Here(threading.local):
@@ -330,21 +327,23 @@ class _Here(threading.local):
 _here = _Here()
 
 
-def _undelivered(watch: Watch | None) -> _ThreadWatch | None:
-    """Return the outermost deadline, from this one outwards, that fired without having reached its thread."""
-    found = None
-    while isinstance(watch, _ThreadWatch):
-        if watch._fired and not watch._delivered:
-            found = watch
+def _deliver() -> _ThreadWatch:
+    """Take note that the present thread has been interrupted, and return the deadline that did it."""
+    watch = _here.innermost
+    while watch is not None and not watch._is_pending():
         watch = watch._outer
-    return found
+    if watch is None:
+        raise TypeError("DeadlineExceeded() needs the watch whose time is over")
+    watch._delivered = True
+    return watch
 
 
 class _Watcher:
     """The one thread that interrupts the others. It exists while there is something to watch.
 
     The lock is the handshake: a deadline fires before it is released, and then its release takes back what
-    was not yet delivered, or it never does.
+    was not delivered, or it never fires. A thread has room for one asynchronous exception; so the next
+    deadline of a thread waits until the one before has been noticed.
     """
 
     def __init__(self) -> None:
@@ -364,92 +363,98 @@ class _Watcher:
         """
         with self._lock:
             if not self._running:
-                threading.Thread(target=self._run, name="sluiceway-deadlines", daemon=True).start()
+                self._start()
             self._watches.add(watch)
             self._idle = False
             self._wake_by(watch._due)
 
-    def release(self, watch: _ThreadWatch) -> _ThreadWatch | None:
-        """Watch a deadline of the present thread no longer, nor any within it.
-
-        Returns:
-            A deadline around it whose interruption was lost with that of the one released, if any.
-        """
+    def release(self, watch: _ThreadWatch) -> None:
+        """Watch a deadline of the present thread no longer, nor any within it."""
         with self._lock:
             if watch._closed:
-                return None
-            lost = False
+                return
             inner = _here.innermost
             while inner is not None and inner is not watch:
-                lost = self._forget(inner) or lost
+                self._forget(inner)
                 inner._closed = True
                 inner = inner._outer
-            lost = self._forget(watch) or lost
+            self._forget(watch)
             if not self._watches:
                 self._wake_by(monotonic() + LINGER)
-            overdue = _undelivered(watch._outer) if lost else None
             _here.innermost = watch._outer
             watch._closed = True
-        return overdue
 
-    def _forget(self, watch: _ThreadWatch) -> bool:
-        """Remove a deadline; return whether an interruption, perhaps not only its own, was taken back."""
+    def _forget(self, watch: _ThreadWatch) -> None:
         self._watches.discard(watch)
-        pending = watch._fired and not watch._delivered
-        if pending:
-            _interrupt(watch._thread, None)
-        return pending
+        if watch._is_pending():
+            _interrupter()(watch._thread, None)
 
     def _wake_by(self, moment: float) -> None:
         if moment < self._wakes_at and self._bell.locked():
             self._bell.release()
 
+    def _start(self) -> None:
+        self._running = True
+        try:
+            threading.Thread(target=self._run, name="sluiceway-deadlines", daemon=True).start()
+        except BaseException:
+            self._running = False
+            raise
+
     def _run(self) -> None:
-        _async_exception_setter()  # imported here, as nothing should have to wait for it
-        with self._lock:
-            if self._running:
-                return
-            self._running = True
-        while (pause := self._look()) is not None:
-            self._bell.acquire(timeout=pause)
+        try:
+            _interrupter()  # imports ctypes before anybody waits for it
+            while (pause := self._look()) is not None:
+                self._bell.acquire(timeout=pause)
+        except BaseException:
+            self._running = False  # so that the next deadline tries anew
+            raise
 
     def _look(self) -> float | None:
         """Interrupt what is over; return the seconds until the next look, or None where it was the last."""
         with self._lock:
-            now = monotonic()
-            for watch in [watch for watch in self._watches if watch._due <= now]:
-                self._fire(watch)
             if self._watches:
-                self._wakes_at = min(watch._due for watch in self._watches)
-            elif self._idle:
+                self._wakes_at = self._interrupt()
+            elif not self._idle:
+                self._idle = True
+                self._wakes_at = monotonic() + LINGER
+            else:
                 self._running = False
                 self._wakes_at = 0.0
                 return None
-            else:
-                self._idle = True
-                self._wakes_at = now + LINGER
-            return max(self._wakes_at - now, 0)
+            return min(max(self._wakes_at - monotonic(), 0), threading.TIMEOUT_MAX)
 
-    def _fire(self, watch: _ThreadWatch) -> None:
-        self._watches.discard(watch)
-        watch._fired = watch.expired = True
-        _interrupt(watch._thread, DeadlineExceeded)
-
-
-def _interrupt(thread: int, exception: type[BaseException] | None) -> None:
-    """Have an exception raised in a thread at its next bytecode, or take back the one that is pending."""
-    import ctypes  # on first use only: it is not needed where no worker thread has a deadline
-
-    pointer = ctypes.py_object() if exception is None else ctypes.py_object(exception)
-    _async_exception_setter()(thread, pointer)
+    def _interrupt(self) -> float:
+        """Interrupt each thread that has a deadline which is over; return when to look again."""
+        now, next_look = monotonic(), inf
+        occupied = {watch._thread for watch in self._watches if watch._is_pending()}
+        for watch in sorted(self._watches, key=lambda watch: watch._due):
+            if watch._fired:
+                continue
+            if watch._due > now:
+                return min(watch._due, next_look)
+            if watch._thread in occupied:
+                next_look = now + LINGER
+                continue
+            watch._fired = watch.expired = True
+            occupied.add(watch._thread)
+            _interrupter()(watch._thread, DeadlineExceeded)
+        return next_look
 
 
 @cache
-def _async_exception_setter() -> Callable[[int, object], int]:
-    import ctypes  # see above
+def _interrupter() -> Callable[[int, type[BaseException] | None], None]:
+    """Return what has an exception raised in a thread at its next bytecode, or takes back a pending one."""
+    import ctypes  # only where a worker thread has a deadline
 
     prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)
-    return prototype(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+    set_async_exc = prototype(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+    nothing = ctypes.py_object()
+
+    def interrupt(thread: int, exception: type[BaseException] | None) -> None:
+        set_async_exc(thread, nothing if exception is None else exception)
+
+    return interrupt
 
 
 _watcher = _Watcher()

@@ -5,65 +5,71 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from sluiceway.base.ids import RunId, to_uuid
+from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import State, StateType
 from sluiceway.model.upstream import Upstream
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
 R = TypeVar("R")
 
 
-class Work(Protocol):
-    """What a runner has to do for a future that has not ended."""
-
-    def help(self, future: Future[Any]) -> None:
-        """Do, on the thread that waits for the future, what no other thread has begun.
-
-        Raises:
-            CyclicDependencyError: The future waits for the run that this thread is executing.
-        """
-
-
 class Future(Upstream, Generic[R]):
-    """The result of a submitted task run.
+    """The result of a submitted task run. Runners derive their own, which know how it is to come.
 
     Args:
-        run: The task run.
-        work: What the runner has to do for it; None where a waiting thread cannot help.
+        context: The call.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_lock", "_state", "run", "work")
+    __slots__ = ("__weakref__", "_callbacks", "_lock", "_run", "_state", "context")
 
-    def __init__(self, run: TaskRun, work: Work | None = None) -> None:
-        self.run = run
-        self.work = work
+    def __init__(self, context: TaskRunContext) -> None:
+        self.context: TaskRunContext | None = context
+        self._run: TaskRun | None = None
         self._state: State[R] | None = None
         self._callbacks: list[Callable[[], object]] | None = None
         self._lock = threading.Lock()
 
     @property
+    def run(self) -> TaskRun:
+        """The task run."""
+        context = self.context
+        if context is not None:
+            return context.task_run
+        assert self._run is not None  # it took the place of the context when the run ended
+        return self._run
+
+    @property
     def task_run_id(self) -> UUID:
         """The identifier of the task run."""
-        return to_uuid(self.run.key)
+        return to_uuid(self.run_key)
 
     @property
     def run_key(self) -> RunId:
         """The 16 bytes of the identifier of the task run."""
-        return self.run.key
+        context = self.context
+        return self.run.key if context is None else context.key
 
     @property
     def state(self) -> State[R]:
         """The present state of the task run."""
         if self._state is not None:
             return self._state
-        return self.run.state or State(StateType.PENDING)
+        context = self.context
+        state = context.task_run.state if context is not None and context.begun else None
+        return State(StateType.PENDING) if state is None else state
 
     def done(self) -> bool:
         """Whether the state will not change any more."""
         return self._state is not None
+
+    def help(self) -> None:
+        """Do, on the thread that is about to wait, what no other thread has begun. Here: nothing."""
 
     def settle(self, state: State[R]) -> bool:
         """Bring the future to its end; only the first state counts.
@@ -79,7 +85,9 @@ class Future(Upstream, Generic[R]):
                 return False
             self._state = state
             callbacks, self._callbacks = self._callbacks, None
-        self.work = None
+        # What the run no longer needs goes, lest a future that somebody keeps hold on to the arguments.
+        self._run = self.run
+        self.context = None
         for callback in callbacks or ():
             callback()
         return True
@@ -114,10 +122,9 @@ class Future(Upstream, Generic[R]):
         """
         if self._state is not None:
             return
-        work = self.work
-        if work is not None and timeout is None:
-            work.help(self)
-            if self._state is not None:
+        if timeout is None:
+            self.help()
+            if self.done():
                 return
         gate = threading.Lock()
         gate.acquire()
@@ -227,7 +234,7 @@ def as_completed(
     for count in range(len(awaited)):
         with bell:
             left = None if deadline is None else deadline - time.monotonic()
-            if not bell.wait_for(lambda: bool(ended), left):  # noqa: B023 - called before the next turn
+            if not bell.wait_for(lambda: bool(ended), left):
                 raise TimeoutError(f"{len(awaited) - count} (of {len(awaited)}) futures unfinished")
             future = ended.pop(0)
         yield future

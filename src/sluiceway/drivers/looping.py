@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from sluiceway.drivers import scope
-from sluiceway.drivers.performing import SHARED, Handler
+from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Emit, Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Invoke, Op, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")
@@ -85,11 +85,6 @@ async def _sleep(services: Services, op: Sleep) -> None:
     await services.clock.asleep(op.seconds)
 
 
-def _swallow(services: Services, _: Emit) -> Outcome:
-    return Outcome(None, None, services.clock.now())
-
-
-HANDLERS: dict[type[Op[Any]], Handler] = {**SHARED, Emit: _swallow}
 AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
     Invoke: invoke,
     Wait: _wait,
@@ -105,7 +100,7 @@ def performer(services: Services) -> Callable[[Op[Any]], Coroutine[Any, Any, Any
     """
 
     async def perform(op: Op[Any]) -> Any:
-        handler = HANDLERS.get(type(op))
+        handler = SHARED.get(type(op))
         return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
 
     return perform

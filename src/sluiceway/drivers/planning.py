@@ -8,11 +8,11 @@ from typing import Any
 from sluiceway.base.hashing import call_hash
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import scope
-from sluiceway.engine.contexts import FlowRunContext, Identity, TaskRunContext
+from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.upstream import Upstream
 from sluiceway.ports.services import Services
-from sluiceway.rules.resolution import Reference, all_plain, as_list, find_references, resolve
+from sluiceway.rules.resolution import Reference, all_plain, as_list, find_references, resolve, without_marks
 
 NO_REFERENCES: list[Reference] = []
 
@@ -28,30 +28,30 @@ def plan_task(
         wait_for: Futures to wait for without passing them.
         services: The adapters that the run works with.
     """
-    policy, outer, tags = task.policy, scope.current(), scope.current_tags()
-    references = NO_REFERENCES if all_plain(parameters.values()) else find_references(parameters)
-    task_key, name = policy.task_key, policy.name
-    run = TaskRun(new_id(), task_key, name, None, None, tags | policy.tags if tags else policy.tags)
-    run.call_hash, run.call_preview = call_hash(resolve(parameters, _token) if references else parameters)
+    tags = scope.current_tags()
+    own_tags = task.policy.tags
+    references, inputs = NO_REFERENCES, None
+    if not all_plain(parameters.values()):
+        references = find_references(parameters)
+        if not references:
+            parameters = without_marks(parameters)
+    hash_, preview = call_hash(resolve(parameters, _token) if references else parameters)
     if references or wait_for is not None:
         waits = as_list(wait_for)
-        run.inputs = _inputs(parameters, waits)
+        inputs = _inputs(parameters, waits)
         references = references + find_references(waits)
-    if outer is None:
-        identity: Identity = (task_key, run.call_hash)
-        flow_context, log_prints = None, False
-    else:
-        run.ordinal = outer.next_ordinal(task_key, run.call_hash)
-        identity = (outer.identity, task_key, run.call_hash, run.ordinal)
-        flow_context, log_prints = outer.flow_context, outer.log_prints
-        if flow_context is not outer:
-            run.parent_key = outer.run.key
-        if flow_context is not None:
-            run.flow_run_key = flow_context.flow_run.key
-    if policy.log_prints is not None:
-        log_prints = policy.log_prints
     return TaskRunContext(
-        task, run, services, parameters, references, services.clock.now(), log_prints, identity, flow_context
+        task,
+        new_id(),
+        services,
+        parameters,
+        references,
+        services.clock.now(),
+        tags | own_tags if tags else own_tags,
+        hash_,
+        preview,
+        scope.current(),
+        inputs,
     )
 
 
@@ -94,7 +94,11 @@ def plan_flow(
     """
     outer, policy = scope.current(), flow.policy
     parent = None if outer is None else outer.flow_context
-    references = NO_REFERENCES if all_plain(parameters.values()) else find_references(parameters)
+    references = NO_REFERENCES
+    if not all_plain(parameters.values()):
+        references = find_references(parameters)
+        if not references:
+            parameters = without_marks(parameters)
     if wait_for is not None:
         references = references + find_references(as_list(wait_for))
     run = FlowRun(new_id(), policy.name, policy.version, None, None, scope.current_tags())

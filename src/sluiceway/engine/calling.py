@@ -6,10 +6,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sluiceway.base.times import SECOND
-from sluiceway.engine.ops import ERROR, Draw, Emit, Invoke, Now, Outcome, Say
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
+from sluiceway.engine.ops import ERROR, Draw, Emit, Invoke, Now, Outcome, Say
 from sluiceway.model.policies import Hooks, RetryPolicy
-from sluiceway.model.states import CANCELLED, CANCELLING, COMPLETED, CRASHED, FAILED, RUNNING, State, StateType
+from sluiceway.model.states import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    CRASHED,
+    FAILED,
+    RUNNING,
+    State,
+    StateType,
+)
 from sluiceway.rules.retrying import delay_before, retries_left
 
 Context = TaskRunContext | FlowRunContext
@@ -28,8 +37,9 @@ def call(context: Context) -> Awaitable[Outcome]:
 
 
 async def exhaust(context: Context) -> Outcome:
-    """Run a generator function, sync or async, through to its end; what it yields is emitted.
+    """Run a generator function, sync or async, through to its end.
 
+    What it yields goes to whoever iterates over the run; where nobody does, the run's value is the list of it.
     The timeout holds for the function's own time, not for that of whoever iterates.
 
     Args:
@@ -43,15 +53,23 @@ async def exhaust(context: Context) -> Outcome:
     send = getattr(generator, "asend", None) or generator.send
     throw = getattr(generator, "athrow", None) or generator.throw
     step, argument, left = send, None, context.policy.timeout
+    gathered: list[Any] = []
     while True:
         began = outcome.moment if left is None else await Now()
         outcome = await Invoke(step, (argument,), {}, context, left)
         if isinstance(outcome.error, (StopIteration, StopAsyncIteration)):
-            return Outcome(getattr(outcome.error, "value", None), None, outcome.moment)
+            value = getattr(outcome.error, "value", None) if context.iterated else gathered
+            return Outcome(value, None, outcome.moment)
+        if isinstance(outcome.error, GeneratorExit) and argument is outcome.error:
+            return Outcome(None, None, outcome.moment)  # whoever iterated has had enough
         if outcome.error is not None:
             return outcome
         if left is not None:
             left = max(0.0, left - (outcome.moment - began) / SECOND)
+        if not context.iterated:
+            gathered.append(outcome.value)
+            step, argument = send, None
+            continue
         answer = await Emit(outcome.value)
         step, argument = (send, answer.value) if answer.error is None else (throw, answer.error)
 

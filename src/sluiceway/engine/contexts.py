@@ -12,12 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sluiceway.base import times
+from sluiceway.model.runs import TaskRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sluiceway.base.ids import RunId
     from sluiceway.base.signatures import Signature
     from sluiceway.model.policies import FlowPolicy, TaskPolicy
     from sluiceway.model.results import StoredResult
-    from sluiceway.model.runs import FlowRun, TaskRun
+    from sluiceway.model.runs import FlowRun
     from sluiceway.model.upstream import Upstream
     from sluiceway.ports.services import Services
     from sluiceway.rules.resolution import Reference
@@ -36,7 +40,7 @@ class RunContext:
         "called",
         "fn",
         "generator",
-        "identity",
+        "iterated",
         "log_prints",
         "ordinals",
         "parameters",
@@ -59,10 +63,10 @@ class RunContext:
     """When the function was called."""
     generator: bool
     """Whether the function yields its results."""
+    iterated: bool
+    """Whether somebody iterates over what the function yields."""
     log_prints: bool
     """Whether `print` logs."""
-    identity: Identity
-    """What the run is recognised by, as the parent of others."""
     ordinals: dict[str, dict[int, int]] | None
     """How many equal calls of each task this run has made."""
 
@@ -127,8 +131,8 @@ class FlowRunContext(RunContext):
         self.references = references
         self.called = called
         self.log_prints = log_prints
-        self.identity = ()
         self.ordinals = None
+        self.iterated = False
         self.parent = parent
         self.stand_in = stand_in
         self.replay: Replay | None = {} if self.policy.retry.retries else None
@@ -144,6 +148,11 @@ class FlowRunContext(RunContext):
     def run(self) -> FlowRun:
         """The run."""
         return self.flow_run
+
+    @property
+    def identity(self) -> Identity:
+        """What the run is recognised by, as the parent of others: nothing, since identities begin anew here."""
+        return ()
 
     @property
     def start_time(self) -> datetime:
@@ -169,6 +178,7 @@ class FlowRunContext(RunContext):
     def start_over(self) -> None:
         """Forget the calls that were counted, since the flow is about to make them again."""
         self.ordinals = None
+        self.iterated = False
 
     def abandon(self, error: BaseException) -> None:
         """Drop the submitted tasks that have not ended.
@@ -195,50 +205,108 @@ class FlowRunContext(RunContext):
 class TaskRunContext(RunContext):
     """A call of a task.
 
+    The run itself is made when it is first asked for, so that a call that waits in a queue is a single object:
+    the garbage collector goes through all that wait, again and again.
+
     Args:
         task: The task, as hooks and callbacks receive it.
-        task_run: The run.
+        key: The 16 bytes of the identifier of the run.
         services: The adapters that the run works with.
         parameters: The arguments by name, futures not yet resolved.
         references: The futures and states among the arguments and in `wait_for`.
         called: When the task was called.
-        log_prints: Whether `print` logs.
-        identity: What the run is recognised by.
-        flow_context: The context of the flow run that it belongs to; None outside flows.
+        tags: The tags of the run.
+        call_hash: The hash of the arguments.
+        call_preview: A short text of the arguments.
+        outer: The context that the task was called in; None outside runs.
+        inputs: By argument, the runs whose results go in.
     """
 
-    __slots__ = ("flow_context", "policy", "remote", "task", "task_run")
+    __slots__ = (
+        "_run",
+        "call_hash",
+        "call_preview",
+        "flow_context",
+        "inputs",
+        "key",
+        "ordinal",
+        "outer",
+        "policy",
+        "remote",
+        "tags",
+        "task",
+    )
 
     policy: TaskPolicy
 
     def __init__(
         self,
         task: Any,
-        task_run: TaskRun,
+        key: RunId,
         services: Services,
         parameters: dict[str, Any],
         references: list[Reference],
         called: times.Moment,
-        log_prints: bool,
-        identity: Identity,
-        flow_context: FlowRunContext | None,
+        tags: frozenset[str],
+        call_hash: int,
+        call_preview: str | None,
+        outer: FlowRunContext | TaskRunContext | None,
+        inputs: Mapping[str, tuple[RunId, ...]] | None,
     ) -> None:
+        policy: TaskPolicy = task.policy
         self.task = task
-        self.task_run = task_run
+        self.key = key
         self.fn = task.fn
-        self.policy = task.policy
+        self.policy = policy
         self.signature = task.signature
         self.generator = task.isgenerator
         self.services = services
         self.parameters = parameters
         self.references = references
         self.called = called
-        self.log_prints = log_prints
-        self.identity = identity
+        self.tags = tags
+        self.call_hash = call_hash
+        self.call_preview = call_preview
+        self.outer = outer
+        self.inputs = inputs
         self.ordinals = None
-        self.flow_context = flow_context
+        self.iterated = False
         self.remote = False
         """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
+        self._run: TaskRun | None = None
+        if outer is None:
+            self.flow_context: FlowRunContext | None = None
+            self.ordinal = 0
+            self.log_prints = bool(policy.log_prints)
+        else:
+            self.flow_context = outer.flow_context
+            self.ordinal = outer.next_ordinal(policy.task_key, call_hash)
+            self.log_prints = outer.log_prints if policy.log_prints is None else policy.log_prints
+
+    @property
+    def task_run(self) -> TaskRun:
+        """The run."""
+        run = self._run
+        if run is None:
+            policy, flow = self.policy, self.flow_context
+            flow_run_key = None if flow is None else flow.flow_run.key
+            run = self._run = TaskRun(self.key, policy.task_key, policy.name, flow_run_key, None, self.tags)
+            run.call_hash, run.call_preview, run.ordinal = self.call_hash, self.call_preview, self.ordinal
+            run.inputs = self.inputs
+            if self.outer is not flow and self.outer is not None:
+                run.parent_key = self.outer.run.key
+        return run
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run has been made."""
+        return self._run is not None
+
+    @property
+    def identity(self) -> Identity:
+        """What the run is recognised by."""
+        outer = () if self.outer is None else self.outer.identity
+        return (outer, self.policy.task_key, self.call_hash, self.ordinal)
 
     @property
     def subject(self) -> Any:

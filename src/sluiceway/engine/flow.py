@@ -6,11 +6,24 @@ from typing import Any
 
 from sluiceway.base.times import SECOND
 from sluiceway.engine.calling import call, call_hooks, chosen_name, retry_delay
-from sluiceway.engine.ops import Abandon, DEBUG, ERROR, INFO, Invoke, Keep, Now, Outcome, Record, Say, Sleep, Wait
 from sluiceway.engine.contexts import FlowRunContext
+from sluiceway.engine.ops import (
+    DEBUG,
+    ERROR,
+    INFO,
+    Abandon,
+    Invoke,
+    Keep,
+    Now,
+    Outcome,
+    Record,
+    Say,
+    Sleep,
+    Wait,
+)
 from sluiceway.model.facts import FlowRunCreated, FlowRunMoved, TaskRunCreated, TaskRunMoved
-from sluiceway.model.results import StoredResult
 from sluiceway.model.policies import NO_HOOKS
+from sluiceway.model.results import StoredResult
 from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import find_references, resolve, resolved_result
@@ -112,9 +125,9 @@ async def _attempts(context: FlowRunContext) -> State[Any]:
             return state
         wakes = state.moment + round(delay * SECOND)
         await _enter(context, outcomes.awaiting_retry(state.message, wakes, state.moment))
-        after = f" in {delay:g} second(s)" if delay else ""
+        after = f"{delay:g} second(s) from now" if delay else "immediately"
         ordinal = f"{run.run_count}/{context.policy.retry.retries}"
-        await Say(INFO, f"Retry {ordinal} of the flow run will start{after}", context)
+        await Say(INFO, f"Retry {ordinal} of the flow run will start {after}", context)
         if delay > 0:
             await Sleep(delay)
         context.start_over()

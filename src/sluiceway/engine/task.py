@@ -7,12 +7,29 @@ from typing import Any
 from sluiceway.base.errors import HashError, MissingResult
 from sluiceway.base.times import SECOND
 from sluiceway.engine.calling import call, call_hooks, chosen_name, retry_delay
-from sluiceway.engine.ops import DEBUG, ERROR, INFO, WARNING, Invoke, Keep, Load, Now, Open, Outcome, Publish, Record, Say, Ship, Sleep, Wait
 from sluiceway.engine.contexts import TaskRunContext
+from sluiceway.engine.ops import (
+    DEBUG,
+    ERROR,
+    INFO,
+    WARNING,
+    Invoke,
+    Keep,
+    Load,
+    Now,
+    Open,
+    Outcome,
+    Publish,
+    Record,
+    Say,
+    Ship,
+    Sleep,
+    Wait,
+)
 from sluiceway.model.facts import ResultCached, TaskRunCreated, TaskRunMoved, TaskRunStarted
+from sluiceway.model.policies import NO_HOOKS
 from sluiceway.model.results import NOTHING, CachedResult, StoredResult
 from sluiceway.model.runs import TaskRun
-from sluiceway.model.policies import NO_HOOKS
 from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
@@ -129,6 +146,8 @@ async def _attempts(context: TaskRunContext) -> State[Any]:
             await _enter(run, outcomes.awaiting_retry(state.message, wakes, state.moment))
             await Sleep(delay)
         await _enter(run, outcomes.stamped(RUNNING, await Now(), "Retrying"))
+        if context.policy.hooks is not NO_HOOKS:
+            await call_hooks(context, run.state)
 
 
 def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
@@ -144,8 +163,8 @@ async def _say_failure(context: TaskRunContext, state: State[Any], delay: float 
     error = state.data if isinstance(state.data, BaseException) else None
     retry = context.policy.retry
     if delay is not None:
-        after = f" in {delay:g} second(s)" if delay else ""
-        ending = f" - Retry {context.task_run.run_count}/{retry.retries} will start{after}"
+        after = f"{delay:g} second(s) from now" if delay else "immediately"
+        ending = f" - Retry {context.task_run.run_count}/{retry.retries} will start {after}"
     else:
         ending = " - Retries are exhausted" if retry.retries and context.task_run.run_count > retry.retries else ""
     level = ERROR if delay is None else WARNING

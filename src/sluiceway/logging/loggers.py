@@ -37,10 +37,26 @@ class RunLogAdapter(logging.LoggerAdapter[logging.Logger]):
     Args:
         logger: The logger that the records go to.
         extra: What the records carry, as attributes.
+        context: The context of a run, whose identifiers and names the records carry too.
     """
 
-    def __init__(self, logger: logging.Logger, extra: Mapping[str, object] | None = None) -> None:
-        super().__init__(logger, extra or {})
+    def __init__(
+        self,
+        logger: logging.Logger,
+        extra: Mapping[str, object] | None = None,
+        context: FlowRunContext | TaskRunContext | None = None,
+    ) -> None:
+        self.logger = logger
+        self._extra = extra or {}
+        self._context = context
+
+    @property
+    def extra(self) -> Mapping[str, object]:  # type: ignore[override]  # gathered when the first line is logged
+        """What the records carry, as attributes."""
+        if self._context is not None:
+            self._extra = {**logs.log_fields(self._context), **self._extra}
+            self._context = None
+        return self._extra
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Add what the records carry to what the caller attached to this one.
@@ -49,7 +65,7 @@ class RunLogAdapter(logging.LoggerAdapter[logging.Logger]):
             msg: The message.
             kwargs: The arguments of the call; `extra` is replaced.
         """
-        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        kwargs["extra"] = {**self.extra, **(kwargs.get("extra") or {})}
         return msg, kwargs
 
     def getChild(self, suffix: str, extra: Mapping[str, object] | None = None) -> RunLogAdapter:
@@ -59,7 +75,7 @@ class RunLogAdapter(logging.LoggerAdapter[logging.Logger]):
             suffix: What to append to the name.
             extra: What the records carry besides.
         """
-        return RunLogAdapter(self.logger.getChild(suffix), {**(self.extra or {}), **(extra or {})})
+        return RunLogAdapter(self.logger.getChild(suffix), {**self.extra, **(extra or {})})
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
@@ -101,7 +117,7 @@ def get_run_logger(
     """
     context = context or scope.current()
     if context is not None:
-        return RunLogAdapter(logs.logger_of(context), {**logs.log_fields(context), **kwargs})
+        return RunLogAdapter(logs.logger_of(context), kwargs, context)
     if logs.flow_runs.disabled and logs.task_runs.disabled:
         silent = logging.getLogger("sluiceway.silent")
         silent.disabled = True

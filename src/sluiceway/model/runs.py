@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from sluiceway.base import ids, times
 from sluiceway.base.names import run_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from sluiceway.model.states import State, StateType
 
@@ -260,6 +260,8 @@ class TaskRun(_Run):
     @property
     def name(self) -> str:
         """The name of the run, given or generated."""
+        if self.flow_run_key is None:
+            return self.given_name or self.task_name
         return self.given_name or f"{self.task_name}-{int.from_bytes(self.key[10:14], 'big') >> 6 & 0x3FFFF:05x}"
 
     @name.setter

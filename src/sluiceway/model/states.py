@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from uuid import UUID
 
 from sluiceway.base import errors, ids, times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
 R = TypeVar("R")
 """The type of the value that the state stands for."""

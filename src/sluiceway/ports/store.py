@@ -5,23 +5,25 @@ The protocol is blocking. Every verb may be called from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sluiceway.base.ids import RunId
-from sluiceway.base.times import Moment
-from sluiceway.model.facts import Fact
-from sluiceway.model.queries import (
-    FlowRunQuery,
-    LogLine,
-    LogQuery,
-    Page,
-    RunOrder,
-    StoredState,
-    TaskRunQuery,
-)
-from sluiceway.model.results import CachedResult, StoredResult
-from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sluiceway.base.ids import RunId
+    from sluiceway.base.times import Moment
+    from sluiceway.model.facts import Fact
+    from sluiceway.model.queries import (
+        FlowRunQuery,
+        LogLine,
+        LogQuery,
+        Page,
+        RunOrder,
+        StoredState,
+        TaskRunQuery,
+    )
+    from sluiceway.model.results import CachedResult, StoredResult
+    from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
 
 
 class Store(Protocol):
@@ -116,6 +118,9 @@ class Store(Protocol):
 
 class Recorder(Protocol):
     """The way into the journal: takes facts without delay and sees them written."""
+
+    listeners: list[Callable[[Sequence[Fact]], None]]
+    """Called with each batch of facts that was written, on the thread that wrote it."""
 
     def record(self, fact: Fact) -> None:
         """Take a fact. It is written soon, after all that were taken before; no I/O happens here."""

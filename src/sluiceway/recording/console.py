@@ -78,7 +78,7 @@ class ConsoleHandler(logging.Handler):
             record: The record.
         """
         stream: TextIO | None = sys.stderr
-        if stream is None or self._shown_elsewhere(record):
+        if stream is None or stream.closed or self._shown_elsewhere(record):
             return
         try:
             if self._layout is not None:
@@ -89,7 +89,7 @@ class ConsoleHandler(logging.Handler):
             self.handleError(record)
 
     def _wants_colour(self, stream: TextIO) -> bool:
-        """Whether lines are coloured; https://no-color.org tells what NO_COLOR means."""
+        """Whether lines are coloured. By convention NO_COLOR speaks for whoever looks at the terminal."""
         if self._colours is not None:
             return self._colours
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

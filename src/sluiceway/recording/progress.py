@@ -167,6 +167,8 @@ class Board:
         if tally is None:
             return None
         was, tally.state = tally.state.type, fact.state
+        if was is StateType.PENDING:
+            tally.start = fact.state.moment
         tally.name = fact.name or tally.name
         if tally.parent is not None:
             tally.parent.flows[tally.flow_name].move(was, fact.state)
@@ -227,7 +229,6 @@ class LiveDisplay:
             console=self._console,
             get_renderable=self._drawn,
             refresh_per_second=REFRESHES_PER_SECOND,
-            redirect_stdout=sys.stdout.isatty(),  # what goes into a file or pipe stays there
             transient=True,
         )
         live.start()
@@ -250,7 +251,7 @@ class PlainDisplay:
     """
 
     def __init__(self, stream: TextIO, every: float = SECONDS_BETWEEN_LINES) -> None:
-        self._stream = stream
+        self._stream: TextIO | None = stream
         self._every = round(every * times.SECOND)
         self._board = Board()
         self._due = 0
@@ -272,23 +273,31 @@ class PlainDisplay:
         self._board = Board()
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        if self._stream is None:
+            return
+        try:
+            print(line, file=self._stream, flush=True)
+        except OSError:  # nobody reads it any more, which is no reason to stop recording
+            self._stream = None
 
 
 def display_on(stream: TextIO, lines_in_pipe: bool = False) -> Display | None:
     """Return what shows progress on a stream: bars on a terminal.
 
+    Where the standard output goes elsewhere there are no bars, lest a `tee` behind it write into them.
+
     Args:
         stream: Where to show it, such as `sys.stderr`.
-        lines_in_pipe: Whether to print lines where the stream is no terminal.
+        lines_in_pipe: Whether to print lines where there are no bars.
 
     Returns:
         The listener for a recorder; None where there is nothing to show it on.
     """
-    if stream.isatty():
+    if stream.isatty() and sys.stdout.isatty():
         from rich.console import Console  # heavy: only those who want to see progress load it
 
-        return LiveDisplay(Console(file=stream, highlight=False))
+        # What is printed meanwhile goes through this console too, which is not to fold long lines.
+        return LiveDisplay(Console(file=stream, highlight=False, soft_wrap=True))
     return PlainDisplay(stream) if lines_in_pipe else None
 
 

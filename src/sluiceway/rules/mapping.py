@@ -41,8 +41,16 @@ def expand(parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterat
             f"Expected iterable parameters to have the same length, but the lengths are: {lengths}. "
             "Mark arguments that each call is to receive whole with `unmapped`."
         )
-    order = list(parameters)
-    return _calls(order, static, columns)
+    return _calls(dict.fromkeys(parameters) | static, columns)
+
+
+def _calls(shared: dict[str, Any], columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Return, lazily, copies of what all calls share with each row filled in; in the order of the signature."""
+    names = list(columns)
+    for row in zip(*columns.values(), strict=True):
+        call = shared.copy()
+        call.update(zip(names, row))  # noqa: B905 - of equal length, and done for each of a million items
+        yield call
 
 
 def _sort_in(name: str, value: Any, static: dict[str, Any], columns: dict[str, list[Any]]) -> None:
@@ -60,11 +68,3 @@ def _sort_in(name: str, value: Any, static: dict[str, Any], columns: dict[str, l
 def _is_iterable(value: Any) -> bool:
     return hasattr(value, "__iter__") and not isinstance(value, (*_SINGLE, type))
 
-
-def _calls(
-    order: list[str], static: dict[str, Any], columns: dict[str, list[Any]]
-) -> Iterator[dict[str, Any]]:
-    names = list(columns)
-    for row in zip(*columns.values(), strict=True):
-        mapped = dict(zip(names, row, strict=True))
-        yield {name: mapped[name] if name in mapped else static[name] for name in order}

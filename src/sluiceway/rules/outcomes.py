@@ -8,7 +8,17 @@ from typing import Any
 from sluiceway.base import errors
 from sluiceway.base.ids import to_uuid
 from sluiceway.base.times import Moment, to_datetime
-from sluiceway.model.states import CANCELLED, COMPLETED, CRASHED, FAILED, PENDING, SCHEDULED, State, StateDetails, StateType
+from sluiceway.model.states import (
+    CANCELLED,
+    COMPLETED,
+    CRASHED,
+    FAILED,
+    PENDING,
+    SCHEDULED,
+    State,
+    StateDetails,
+    StateType,
+)
 from sluiceway.model.upstream import Upstream
 from sluiceway.rules.resolution import Reference, find_references, resolve, resolved_result
 

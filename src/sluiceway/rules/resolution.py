@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sluiceway.base.errors import SluicewayError
-from sluiceway.model.annotations import BaseAnnotation, allow_failure, freeze, opaque, quote
+from sluiceway.model.annotations import BaseAnnotation, allow_failure, opaque, quote
 from sluiceway.model.states import State
 from sluiceway.model.upstream import Upstream
 
@@ -45,6 +45,17 @@ class Reference:
 def all_plain(values: Iterable[object]) -> bool:
     """Return whether no value can hold a future: the quick answer for most calls."""
     return PLAIN_TYPES.issuperset(map(type, values))
+
+
+def without_marks(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments among which there are no futures, with the marks on them taken off.
+
+    Args:
+        parameters: The arguments by name.
+    """
+    if not any(isinstance(value, BaseAnnotation) for value in parameters.values()):
+        return parameters
+    return {name: resolve(value, resolved_result) for name, value in parameters.items()}
 
 
 def find_references(value: object) -> list[Reference]:
@@ -107,7 +118,7 @@ def _fields(value: Any) -> Iterable[str] | None:
 
 
 def resolve(value: Any, result_of: Callable[[Reference], Any]) -> Any:
-    """Return the value with every future and state in it replaced.
+    """Return the value with every future and state in it replaced, and marks taken off.
 
     Containers without any are returned as they are, not copied.
 
@@ -141,8 +152,7 @@ def _resolve_marked(
 ) -> Any:
     if isinstance(value, (quote, opaque)):
         return value.value
-    inner = _resolve(value.value, allowed or isinstance(value, allow_failure), result_of, open_ids)
-    return inner if isinstance(value, (allow_failure, freeze)) else value.rewrap(inner)
+    return _resolve(value.value, allowed or isinstance(value, allow_failure), result_of, open_ids)
 
 
 def _rebuild(value: Any, inner: Callable[[Any], Any]) -> Any:
@@ -168,8 +178,7 @@ def _like(value: dict[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:
 
 def _with_fields(value: Any, changed: Mapping[str, Any]) -> Any:
     """Return a copy of a dataclass or Pydantic model with other field values, without its validation."""
-    kind = type(value)
-    copied = kind.__new__(kind)
+    copied = object.__new__(type(value))
     for name in getattr(value, "__dict__", {}):
         object.__setattr__(copied, name, getattr(value, name))
     for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):

@@ -10,7 +10,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Iterable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -31,96 +31,93 @@ DEFAULT_WORKERS = min(64, 8 * (os.cpu_count() or 1))
 """Threads at most, unless told otherwise: tasks in threads mostly wait for something else."""
 
 
-class Job:
-    """A submitted call that waits for a thread.
+class ThreadFuture(Future[Any]):
+    """A submitted call that waits for a thread, and then its result.
 
     Args:
         call: The call.
         runner: The runner that it was submitted to.
     """
 
-    __slots__ = ("_claim", "call", "context", "future", "runner", "waits_for")
+    __slots__ = ("_claim", "runner", "variables", "waits_for")
 
     def __init__(self, call: TaskRunContext, runner: ThreadPoolTaskRunner) -> None:
-        self.call = call
+        super().__init__(call)
         self.runner = runner
-        self.future: Future[Any] = Future(call.task_run, self)
-        self.context = contextvars.copy_context()
-        self._claim = threading.Lock()
+        self.variables: contextvars.Context | None = contextvars.copy_context()
         self.waits_for: Future[Any] | None = None
+        self._claim = threading.Lock()
 
     def claim(self) -> bool:
-        """Take the job; return whether nobody else had."""
+        """Take the call; return whether nobody else had."""
         return self._claim.acquire(blocking=False)
 
-    def run(self) -> None:
-        """Run the task on this thread, and end the future."""
-        _stack.jobs.append(self)
+    def execute(self) -> None:
+        """Run the task on this thread, which has claimed it."""
+        variables, self.variables = self.variables, None
+        assert variables is not None  # only who has claimed the call gets here, once
+        _stack.futures.append(self)
         try:
-            self.context.run(self._run)
+            variables.run(self._execute)
         finally:
-            _stack.jobs.pop()
+            _stack.futures.pop()
 
-    def _run(self) -> None:
-        call = self.call
-        services = call.services
+    def _execute(self) -> None:
+        call = self.context
+        assert call is not None  # it goes when the run has ended
         try:
             if call.task.isasync:
                 state = self.runner.drive_async(call)
             else:
-                state = blocking.drive(run_task(call), services)
+                state = blocking.drive(run_task(call), call.services)
         except BaseException as error:
-            state = crashed("Task", error, services.clock.now())
+            state = crashed("Task", error, call.services.clock.now())
         self.runner.ended(self, state)
 
-    def help(self, future: Future[Any]) -> None:
-        """Run the job on the waiting thread, if that is one of a pool and nobody has begun it.
-
-        Args:
-            future: The future of this job, which the thread waits for.
+    def help(self) -> None:
+        """Run the task on the waiting thread, if that is one of a pool and nobody has begun it.
 
         Raises:
             CyclicDependencyError: The thread is executing the very run that it is about to wait for.
         """
-        jobs = _stack.jobs
-        if not jobs:
+        futures, call = _stack.futures, self.context
+        if not futures or call is None:
             return
-        jobs[-1].waits_for = future
+        futures[-1].waits_for = self
         try:
-            self._refuse_cycle(jobs)
-            if self.claim():
-                for reference in self.call.references:
-                    if isinstance(reference.source, Future):
-                        reference.source.wait()
-                self.run()
-            else:
-                future.wait(timeout=_FOREVER)
+            self._refuse_cycle(futures)
+            if not self.claim():
+                self.wait(timeout=_FOREVER)
+                return
+            for reference in call.references:
+                if isinstance(reference.source, Future):
+                    reference.source.wait()
+            self.execute()
         finally:
-            jobs[-1].waits_for = None
+            futures[-1].waits_for = None
 
-    def _refuse_cycle(self, jobs: list[Job]) -> None:
-        """Follow who waits for whom from this job; whoever meets the waiting thread would wait for ever."""
-        waiting: Any = self
+    def _refuse_cycle(self, futures: list[ThreadFuture]) -> None:
+        """Follow who waits for whom from here; whoever meets the waiting thread would wait for ever."""
+        waiting: Future[Any] | None = self
         for _ in range(10_000):
-            if waiting in jobs:
+            if waiting in futures:
                 raise CyclicDependencyError(
-                    f"Task run {jobs[-1].call.task_run.name!r} waits for {self.call.task_run.name!r}, which waits for it; "
+                    f"Task run {futures[-1].run.name!r} waits for {self.run.name!r}, which waits for it; "
                     "let neither ask for the other's result."
                 )
-            awaited = waiting.waits_for if isinstance(waiting, Job) else None
-            if awaited is None or awaited.work is None:
+            if not isinstance(waiting, ThreadFuture) or waiting.waits_for is None:
                 return
-            waiting = awaited.work
+            waiting = waiting.waits_for
 
 
 _FOREVER = 10.0 * 365 * 86_400
 
 
 class _Stack(threading.local):
-    """The jobs that a thread of a pool is in the midst of, the innermost last."""
+    """The calls that a thread of a pool is in the midst of, the innermost last."""
 
     def __init__(self) -> None:
-        self.jobs: list[Job] = []
+        self.futures: list[ThreadFuture] = []
 
 
 _stack = _Stack()
@@ -141,11 +138,11 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
         self.max_workers = max_workers
         self._limit = max_workers or DEFAULT_WORKERS
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[ThreadFuture | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._growing = threading.Lock()
-        self._unfinished: dict[Job, None] = {}
+        self._unfinished: dict[ThreadFuture, None] = {}
         self._loops = threading.local()
         self._closed = False
 
@@ -175,35 +172,36 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
         context = scope.current()
         services = context.services if context is not None else self.services
-        job = Job(plan_task(task, parameters, wait_for, services), self)
-        self._unfinished[job] = None
-        if job.call.references:
-            self._park(job)
+        call = plan_task(task, parameters, wait_for, services)
+        future = ThreadFuture(call, self)
+        self._unfinished[future] = None
+        if call.references:
+            self._park(future, call)
         else:
-            self._enqueue(job)
-        return job.future
+            self._enqueue(future)
+        return future
 
     services: Services
     """What tasks that are submitted outside flows work with; set by whoever makes the shared runner."""
 
-    def _park(self, job: Job) -> None:
-        """Enqueue a job when the futures that it waits for have ended, lest it hold up a thread."""
-        sources = [r.source for r in job.call.references if isinstance(r.source, Upstream) and not r.source.done()]
+    def _park(self, future: ThreadFuture, call: TaskRunContext) -> None:
+        """Enqueue a call when the futures that it waits for have ended, lest it hold up a thread."""
+        sources = [r.source for r in call.references if isinstance(r.source, Future) and not r.source.done()]
         if not sources:
-            self._enqueue(job)
+            self._enqueue(future)
             return
         left = [None] * len(sources)  # `pop` is atomic: the callback that empties the list is the last
 
         def one_ended() -> None:
             left.pop()
             if not left:
-                self._enqueue(job)
+                self._enqueue(future)
 
         for source in sources:
-            source.when_done(one_ended)  # type: ignore[attr-defined]  # what is not done is a future
+            source.when_done(one_ended)
 
-    def _enqueue(self, job: Job) -> None:
-        self._queue.put(job)
+    def _enqueue(self, future: ThreadFuture) -> None:
+        self._queue.put(future)
         if self._idle <= 0 and len(self._threads) < self._limit:
             self._grow()
 
@@ -220,16 +218,16 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         take = self._queue.get
         while True:
             try:
-                job = self._queue.get_nowait()
-            except Exception:  # the queue is empty
+                future = take(False)
+            except Empty:
                 self._idle += 1
-                job = take()
+                future = take()
                 self._idle -= 1
-            if job is None:
+            if future is None:
                 break
-            if job.claim():
-                job.run()
-            del job  # lest an idle thread keep the last task's arguments alive
+            if future.claim():
+                future.execute()
+            del future  # lest an idle thread keep the last result alive
         self._close_loop()
 
     def drive_async(self, call: TaskRunContext) -> State[Any]:
@@ -254,19 +252,19 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         if runner is not None:
             runner.close()
 
-    def ended(self, job: Job, state: State[Any]) -> None:
-        """End the future of a job.
+    def ended(self, future: ThreadFuture, state: State[Any]) -> None:
+        """End a future.
 
         Args:
-            job: The job.
-            state: What it came to.
+            future: The future.
+            state: What its run came to.
         """
-        self._unfinished.pop(job, None)
-        job.future.settle(state)
+        self._unfinished.pop(future, None)
+        future.settle(state)
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of tasks that have not ended."""
-        return [job.future for job in list(self._unfinished)]
+        return list(self._unfinished)
 
     def abandon(self, error: BaseException) -> None:
         """Drop the tasks that have not begun, and count those that have as crashed.
@@ -274,19 +272,18 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         Args:
             error: What ended the flow run.
         """
-        for job in list(self._unfinished):
-            begun = not job.claim()
-            run = job.call.task_run
-            services = job.call.services
-            moment = services.clock.now()
+        for future in list(self._unfinished):
+            call, begun = future.context, not future.claim()
+            if call is None:
+                continue
+            recorder, moment, run = call.services.recorder, call.services.clock.now(), call.task_run
             state = crashed("Task", error, moment)
             if not begun:
                 state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
-                if run.state is None:
-                    services.recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, job.call.called)))
+                recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))
             run.state, run.end = state, moment
-            services.recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
-            self.ended(job, state)
+            recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
+            self.ended(future, state)
 
     def cancel_all(self) -> None:
         """Drop the tasks that have not begun."""

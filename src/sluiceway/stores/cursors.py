@@ -9,6 +9,10 @@ from sluiceway.base.times import Moment
 from sluiceway.model.queries import RunOrder
 from sluiceway.model.runs import FlowRun, TaskRun
 
+_KEY_BYTES = 16
+_DIGITS = 19
+"""Fewer than the largest integer of 64 bits has."""
+
 NEVER: Moment = (1 << 63) - 1
 """Stands for the start or end of a run that has not started or ended: later than all that have."""
 
@@ -56,7 +60,7 @@ def run_cursor(run: FlowRun | TaskRun, order: RunOrder) -> str:
         order: The order of the list.
     """
     value, key = place_of(run, order)
-    return write(order.value, key.hex(), value if isinstance(value, int) else value.encode("utf-8", "replace").hex())
+    return write(order.value, key.hex(), value if isinstance(value, int) else _hidden(value))
 
 
 def run_place(cursor: str, order: RunOrder) -> Place:
@@ -76,9 +80,36 @@ def run_place(cursor: str, order: RunOrder) -> Place:
         value = int(parts[1]) if timed else bytes.fromhex(parts[1]).decode()
     except ValueError:
         _refuse(cursor, order.value)
-    if len(key) != 16:
+    if len(key) != _KEY_BYTES or (isinstance(value, int) and abs(value) > NEVER):
         _refuse(cursor, order.value)
     return Place(value, key)
+
+
+def text_cursor(text: str, order: str) -> str:
+    """Return the cursor of a page that ends with a text.
+
+    Args:
+        text: What the last row is ordered by.
+        order: The order of the list.
+    """
+    return write(order, _hidden(text))
+
+
+def text(cursor: str, order: str) -> str:
+    """Return the text that a cursor stands for.
+
+    Args:
+        cursor: The cursor of the page before.
+        order: The order of the list.
+
+    Raises:
+        ValueError: The cursor belongs to another order, or is none at all.
+    """
+    (part,) = read(cursor, order, 1)
+    try:
+        return bytes.fromhex(part).decode()
+    except ValueError:
+        _refuse(cursor, order)
 
 
 def write(order: str, *parts: object) -> str:
@@ -119,15 +150,19 @@ def number(cursor: str, order: str) -> int:
         ValueError: The cursor belongs to another order, or is none at all.
     """
     (text,) = read(cursor, order, 1)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
         _refuse(cursor, order)
     return int(text)
 
 
+def _hidden(text: str) -> str:
+    return text.encode("utf-8", "replace").hex()
+
+
 def _refuse(cursor: str, order: str) -> NoReturn:
     raise ValueError(
-        f"The cursor {cursor!r} does not belong to the order {order!r}: read the first page without a cursor, "
-        "and each further one with the cursor of the page before."
+        f"The cursor {cursor!r} does not belong to the order {order!r}. "
+        "Read the first page without a cursor, and each further one with the cursor of the page before."
     )
 
 

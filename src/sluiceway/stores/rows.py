@@ -74,12 +74,3 @@ def from_json(text: str) -> Any:
     import json  # lazy: as for writing
 
     return json.loads(text)
-
-
-def tags_text(tags: frozenset[str]) -> str | None:
-    """Return tags as a JSON array in alphabetical order, or None for none.
-
-    Args:
-        tags: The tags of a run.
-    """
-    return to_json(sorted(tags)) if tags else None

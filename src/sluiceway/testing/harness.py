@@ -100,7 +100,7 @@ class test_harness:
                 f"clock should be 'system', 'virtual' or a clock, not {clock!r}. "
                 "As a decorator, write @test_harness() with parentheses."
             )
-        self._clock = clock
+        self._clock: Literal["system", "virtual"] | Clock = clock
         self._entered: list[tuple[AbstractContextManager[Services], str]] = []
 
     def __enter__(self) -> Harness:

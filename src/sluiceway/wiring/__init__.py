@@ -7,15 +7,13 @@ import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
-from sluiceway.base import times
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 from sluiceway.recording.batching import BatchingRecorder
 from sluiceway.storage.results import ResultStorage
 from sluiceway.wiring.clock import SystemClock
-from sluiceway.wiring.configuration import Settings, load_settings
+from sluiceway.wiring.configuration import Settings, process_settings
 
 _lock = threading.RLock()
 _current: Services | None = None
@@ -35,7 +33,7 @@ def _build_once() -> Services:
     global _current
     with _lock:
         if _current is None:
-            _current = build(load_settings(os.environ, os.getcwd()))
+            _current = build(process_settings())
         return _current
 
 
@@ -80,7 +78,8 @@ def prepare_logging(settings: Settings, recorder: BatchingRecorder) -> None:
     """
     from sluiceway.wiring.lines import attach
 
-    attach(settings, lambda: services().recorder)
+    # A line that is logged after the end must not build anything anew.
+    attach(settings, lambda: None if _current is None else _current.recorder)
 
 
 @contextmanager
@@ -103,17 +102,17 @@ def use(replacement: Services) -> Generator[Services, None, None]:
 
 def reset() -> None:
     """Close the services of this process; they are built anew when they are needed again."""
-    global _current
+    global _current, _defaults
     with _lock:
-        ended, _current = _current, None
+        ended, _current, _defaults = _current, None, None
     if ended is not None:
         ended.close()
 
 
 def _forget_in_child() -> None:
     """A forked child has none of the threads; it builds services of its own."""
-    global _current, _lock
-    _current = None
+    global _current, _defaults, _lock
+    _current = _defaults = None
     _lock = threading.RLock()
 
 
@@ -123,7 +122,7 @@ def defaults() -> Settings:
     if _current is not None:
         return _current.settings  # type: ignore[no-any-return]  # the bundle does not know their type
     if _defaults is None:
-        _defaults = load_settings(os.environ, os.getcwd())
+        _defaults = process_settings()
     return _defaults
 
 

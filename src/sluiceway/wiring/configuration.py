@@ -144,9 +144,7 @@ class Settings:
         "Whether the console is coloured; auto colours terminals, unless NO_COLOR is set.",
     )
     logging_log_prints = Setting(kinds.SWITCH, False, "Whether `print` in flows and tasks logs.")
-    logging_to_journal = Setting(
-        kinds.SWITCH, True, "Whether log lines of runs are kept in the run database."
-    )
+    logging_to_journal = Setting(kinds.SWITCH, True, "Whether log lines of runs are kept in the run database.")
     logging_max_line = Setting(
         kinds.whole(1), 65_536, "The length from which a log line is cut in the run database, in characters."
     )
@@ -227,14 +225,10 @@ class Settings:
         return Settings(given)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(
-            f"Settings are immutable; `temporary_settings({name}=…)` changes one for a while."
-        )
+        raise AttributeError(f"Settings are immutable; `temporary_settings({name}=…)` changes one for a while.")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            f"Settings are immutable; {name} has a default that `temporary_settings` can set."
-        )
+        raise AttributeError(f"Settings are immutable; {name} has a default that `temporary_settings` can set.")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Settings) and _values_of(self) == _values_of(other)
@@ -278,9 +272,7 @@ def load_settings(environ: Mapping[str, str], cwd: str) -> Settings:
     profile = from_profile(home, given.get("profile"), user_home)
     for name in ("home", "profile"):
         if name in profile:
-            raise ConfigurationError(
-                f"{profile[name].origin} has no effect: {name} decides which profile is used."
-            )
+            raise ConfigurationError(f"{profile[name].origin} has no effect: {name} decides which profile is used.")
     return Settings({**profile, **given})
 
 
@@ -312,9 +304,7 @@ def _unknown(item: Given) -> str:
     meant = nearest(word, _TABLE)
     if meant is None:
         return f"{item.origin} is not a setting. `sluiceway config` lists them all."
-    return (
-        f"{item.origin} is not a setting.{did_you_mean(_TABLE[meant].variable if in_environment else meant)}"
-    )
+    return f"{item.origin} is not a setting.{did_you_mean(_TABLE[meant].variable if in_environment else meant)}"
 
 
 def _unfit(setting: Setting[Any], item: Given) -> str:

@@ -24,5 +24,5 @@ def open_store(url: str) -> Store:
 
         return MemoryStore()
     raise ConfigurationError(
-        f"SLUICEWAY_DATABASE_URL is {url!r}; use sqlite:///PATH (four slashes for an absolute path) or memory:."
+        f"SLUICEWAY_DATABASE_URL is {url!r}; use memory: or sqlite:///PATH, with four slashes for an absolute path."
     )

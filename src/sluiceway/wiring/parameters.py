@@ -78,7 +78,8 @@ class ParameterValidator:
                     place = ".".join(str(part) for part in (name, *detail["loc"]))
                     complaints.append(f" - {place}: {detail['msg']}")
         if complaints:
-            raise ParameterTypeError(f"Run of {self._subject} received invalid parameters:\n" + "\n".join(complaints))
+            listed = "\n".join(complaints)
+            raise ParameterTypeError(f"Run of {self._subject} received invalid parameters:\n{listed}")
         return validated
 
     def _make_adapters(self) -> dict[str, TypeAdapter[Any]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sluiceway.recording.progress import Display, display_on
+from sluiceway.recording.progress import Display, LiveDisplay, display_on
 
-__all__ = ["Display", "display_on"]
+__all__ = ["Display", "LiveDisplay", "display_on"]

@@ -114,9 +114,7 @@ def from_profile(home: str, chosen: Given | None, user_home: str) -> dict[str, G
     if not os.path.isfile(path):
         if chosen is None:
             return {}
-        raise ConfigurationError(
-            f"{chosen.origin} is {chosen.raw!r}, but there are no profiles: no file {path}."
-        )
+        raise ConfigurationError(f"{chosen.origin} is {chosen.raw!r}, but there are no profiles: no file {path}.")
     place = Place(home, user_home)
     content = _parsed(path, _content(path))
     profiles = content.pop("profiles", {})

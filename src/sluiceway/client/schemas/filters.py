@@ -228,9 +228,7 @@ class TaskRunFilter(_Filter):
 class LogFilterLevel(_Filter):
     """Log lines by level."""
 
-    ge_: int | None = Field(
-        default=None, description="This level of the standard `logging` module or a higher one."
-    )
+    ge_: int | None = Field(default=None, description="This level of the standard `logging` module or a higher one.")
 
 
 class LogFilterTimestamp(_Period):

@@ -3,14 +3,14 @@
 Rows lie flat, the values of one after those of another, as they are bound to statements. Two things keep
 binding cheap, which happens while user code waits for the interpreter: Python's sqlite3 looks for adapters
 (about half a microsecond) for every value that is `None` or `bytes`, and for no `float` or `bytearray`. So
-NULL is written as a NaN, which SQLite stores as NULL (www.sqlite.org/c3ref/bind_blob.html), and bytes as bytearrays.
+NULL is written as a NaN, which SQLite takes for NULL (www.sqlite.org/nulls.html), and bytes as bytearrays.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
@@ -25,14 +25,14 @@ from sluiceway.model.facts import (
     TaskRunStarted,
 )
 from sluiceway.model.results import NOTHING, StoredResult
-from sluiceway.stores.rows import SCHEDULED, next_start, tags_text, to_json
+from sluiceway.stores.rows import SCHEDULED, next_start, to_json
 from sluiceway.stores.sqlite.packing import pack_inputs, pack_states
 
 if TYPE_CHECKING:
+    from sluiceway.model.runs import FlowRun, TaskRun
     from sluiceway.model.states import State
 
 Value: TypeAlias = "int | float | str | bytearray"
-Move = TypeVar("Move", FlowRunMoved, TaskRunMoved)
 
 NULL = float("nan")
 PICKLE = "pickle"
@@ -114,10 +114,10 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     return batch
 
 
-def _by_run(moves: Iterable[Move]) -> dict[RunId, list[Move]]:
-    runs: dict[RunId, list[Move]] = {}
+def _by_run(moves: Iterable[Any]) -> dict[RunId, list[Any]]:
+    runs: dict[RunId, list[Any]] = {}
     for move in moves:
-        key = move.run_key
+        key = move[0]  # by place rather than by name, which takes a named tuple three times as long
         if key in runs:
             runs[key].append(move)
         else:
@@ -130,8 +130,9 @@ def _fold_task_runs(
 ) -> None:
     tasks = batch.numbers.tasks
     rows = batch.rows["create_task_runs"]
+    null = NULL
     flow_run_key: RunId | None = None
-    flow_run: Value = NULL
+    flow_run: Value = null
     for run, *states in facts:
         task = tasks.get((run.task_name, run.task_key))
         if task is None:
@@ -140,83 +141,81 @@ def _fold_task_runs(
         if run.flow_run_key is not flow_run_key:  # most follow others of the same flow run
             flow_run_key = run.flow_run_key
             flow_run = _blob(flow_run_key)
-        name, cache_key, result, run_count = run.given_name, run.cache_key, None, None
-        begun = None if states else run.start
-        later = moves.pop(run.key, None)
-        if later is not None:
-            states += [move.state for move in later]
-            result, run_count = later[-1].result, later[-1].run_count
-            name, cache_key = _settled(later, name, cache_key)
+        key = run.key
+        begun = None if states else run.start or 0
+        later = moves.pop(key, ())
+        run_count, result, name, cache_key = _follow(later, states, run.given_name, run.cache_key)
         history, code, state_name, started, ended = pack_states(states, begun)
-        key = bytearray(run.key)
-        tags = tags_text(run.tags) if run.tags else None
         rows += (
-            key,
+            bytearray(key),
             flow_run,
             task,
             code,
-            NULL if state_name is None else state_name,
-            (0 if started is None else 1) if run_count is None else run_count,
+            null if state_name is None else state_name,
+            run_count if later else int(started is not None),
             run.call_hash,
             run.ordinal,
-            NULL if run.parent_key is None else bytearray(run.parent_key),
-            NULL if run.child_flow_run_key is None else bytearray(run.child_flow_run_key),
-            NULL if name is None else name,
-            NULL if started is None else started,
-            NULL if ended is None else ended,
-            NULL if code != SCHEDULED else _value(next_start(states[-1])),
-            NULL if tags is None else tags,
-            NULL if cache_key is None else cache_key,
-            NULL if run.call_preview is None else run.call_preview,
-            NULL if not run.inputs else pack_inputs(run.inputs),
+            null if run.parent_key is None else bytearray(run.parent_key),
+            null if run.child_flow_run_key is None else bytearray(run.child_flow_run_key),
+            null if name is None else name,
+            null if started is None else started,
+            null if ended is None else ended,
+            null if code != SCHEDULED else _value(next_start(states[-1])),
+            null if not run.tags else _tags(run, "tag_task_runs", batch),
+            null if cache_key is None else cache_key,
+            null if run.call_preview is None else run.call_preview,
+            null if not run.inputs else pack_inputs(run.inputs),
             history,
         )
-        rows += _result(result)
-        for tag in run.tags:
-            batch.rows["tag_task_runs"] += (tag, key)
+        rows += _NOTHING if result is NOTHING else _result(result)
 
 
-def _settled(moves: list[TaskRunMoved], name: str | None, cache_key: str | None) -> tuple[str | None, str | None]:
-    """Return name and cache key as the last move left them that settled any."""
+def _follow(
+    moves: Sequence[TaskRunMoved], states: list[State[Any]], name: str | None, cache_key: str | None
+) -> tuple[int, StoredResult | None, str | None, str | None]:
+    """Add the states of moves to others; return run count, result, name and cache key after them."""
+    run_count, result = 0, None
     for move in moves:
-        name = name if move.name is None else move.name
-        cache_key = cache_key if move.cache_key is None else move.cache_key
-    return name, cache_key
+        _, state, run_count, result, new_name, new_cache_key = move
+        states.append(state)
+        if new_name is not None:
+            name = new_name
+        if new_cache_key is not None:
+            cache_key = new_cache_key
+    return run_count, result, name, cache_key
 
 
 def _fold_task_moves(moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> None:
     rows = batch.rows["move_task_runs"]
+    null = NULL
     for key, later in moves.items():
-        last = later[-1]
-        name, cache_key = _settled(later, None, None)
-        history, code, state_name, started, ended = pack_states([move.state for move in later])
+        states: list[State[Any]] = []
+        run_count, result, name, cache_key = _follow(later, states, None, None)
+        history, code, state_name, started, ended = pack_states(states)
         rows += (
             bytearray(key),
             code,
-            NULL if state_name is None else state_name,
-            last.run_count,
-            NULL if started is None else started,
-            NULL if ended is None else ended,
-            NULL if code != SCHEDULED else _value(next_start(last.state)),
-            NULL if name is None else name,
-            NULL if cache_key is None else cache_key,
+            null if state_name is None else state_name,
+            run_count,
+            null if started is None else started,
+            null if ended is None else ended,
+            null if code != SCHEDULED else _value(next_start(states[-1])),
+            null if name is None else name,
+            null if cache_key is None else cache_key,
             history,
         )
-        rows += _result(last.result)
+        rows += _NOTHING if result is NOTHING else _result(result)
 
 
-def _fold_flow_runs(
-    created: Iterable[FlowRunCreated], moves: dict[RunId, list[FlowRunMoved]], batch: Batch
-) -> None:
+def _fold_flow_runs(created: Iterable[FlowRunCreated], moves: dict[RunId, list[FlowRunMoved]], batch: Batch) -> None:
     rows = batch.rows["create_flow_runs"]
     for run, first in created:
         later = moves.pop(run.key, [])
         states = [first, *[move.state for move in later]]
         history, code, state_name, started, ended = pack_states(states)
         names = [run.name, *[move.name for move in later if move.name is not None]]
-        key = bytearray(run.key)
         rows += (
-            key,
+            bytearray(run.key),
             _flow_number(run.flow_name, first, batch),
             code,
             _value(state_name),
@@ -230,13 +229,11 @@ def _fold_flow_runs(
             _value(ended),
             _value(next_start(states[-1])),
             _value(run.expected_start),
-            _value(tags_text(run.tags)),
+            NULL if not run.tags else _tags(run, "tag_flow_runs", batch),
             history,
         )
         rows += _result(later[-1].result if later else None)
         rows.append(to_json(dict(run.parameters)) if run.parameters else NULL)
-        for tag in run.tags:
-            batch.rows["tag_flow_runs"] += (tag, key)
 
 
 def _flow_number(name: str, state: State[Any], batch: Batch) -> int:
@@ -282,6 +279,15 @@ def _fold_logs(lines: Iterable[LogWritten], batch: Batch) -> None:
             batch.new_loggers.add(logger)
             number = 0
         rows += (_blob(flow_run_key), _blob(task_run_key), moment, level, number, message)
+
+
+def _tags(run: FlowRun | TaskRun, statement: str, batch: Batch) -> str:
+    """Return the tags of a run as text, and have them found by tag."""
+    key = bytearray(run.key)
+    tags = sorted(run.tags)
+    for tag in tags:
+        batch.rows[statement] += (tag, key)
+    return to_json(tags)
 
 
 def _result(result: StoredResult | None) -> tuple[Value, ...]:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
-from sluiceway.model.states import DEFAULT_NAMES, STATE_TYPES, StateType
 from sluiceway.stores.rows import (
     CODE_OF_TYPE,
     FINAL_CODES,
@@ -79,7 +78,8 @@ def pack_states(states: Iterable[State[Any]], begun: Moment | None = None) -> Li
 def _pack_texts(name: str | None, message: str | None, details: dict[str, Any] | None) -> bytes:
     texts = (name, message, None if details is None else to_json(details))
     raw = [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts]
-    return _TEXT_LENGTHS.pack(*(0 if text is None else len(text) + 1 for text in raw)) + b"".join(filter(None, raw))
+    lengths = _TEXT_LENGTHS.pack(*(0 if text is None else len(text) + 1 for text in raw))
+    return lengths + b"".join(text for text in raw if text is not None)
 
 
 class PackedState(NamedTuple):
@@ -87,14 +87,14 @@ class PackedState(NamedTuple):
 
     Args:
         code: The type.
-        name: The name.
+        name: The name; None where it is that of the type.
         moment: Since when.
         message: What it tells a person.
         details: What goes with it, as plain data.
     """
 
     code: int
-    name: str
+    name: str | None
     moment: Moment
     message: str | None
     details: dict[str, Any] | None
@@ -112,7 +112,7 @@ def unpack_states(history: bytes) -> Iterator[PackedState]:
         at += _WORD.size
         code, moment = word & _CODE, word >> _BITS_BELOW_MOMENT
         if not word & _TEXTS_FOLLOW:
-            yield PackedState(code, DEFAULT_NAMES[code], moment, None, None)
+            yield PackedState(code, None, moment, None, None)
             continue
         lengths = _TEXT_LENGTHS.unpack_from(history, at)
         at += _TEXT_LENGTHS.size
@@ -122,9 +122,7 @@ def unpack_states(history: bytes) -> Iterator[PackedState]:
             texts.append(history[at:end].decode("utf-8", "surrogatepass") if length else None)
             at = end
         name, message, details = texts
-        yield PackedState(
-            code, name or DEFAULT_NAMES[code], moment, message, None if details is None else from_json(details)
-        )
+        yield PackedState(code, name, moment, message, None if details is None else from_json(details))
 
 
 def pack_inputs(inputs: Mapping[str, tuple[RunId, ...]]) -> bytearray:

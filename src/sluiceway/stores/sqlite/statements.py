@@ -38,3 +38,12 @@ def list_folder(*path: str) -> list[str]:
         path: The names of the folders on the way.
     """
     return sorted(os.listdir(os.path.join(_FOLDER, *path)))
+
+
+def encodable(text: str) -> str:
+    """Return a text that SQLite can take: half a surrogate pair, as file names may have, is spelled out.
+
+    Args:
+        text: The text.
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

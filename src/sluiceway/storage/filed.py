@@ -1,0 +1,143 @@
+"""Results in files: large ones, and those whose flow or task names a storage of its own.
+
+A result is a record under its key, or under its digest where it has none. A cache entry is a small record
+under the key with `.cached` after it, which tells where the result is and until when it holds; so machines
+that share a folder or bucket share the cache.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sluiceway.base import times
+from sluiceway.base.errors import InvalidOptionError, MissingExtraError, MissingResult
+from sluiceway.base.times import Moment
+from sluiceway.base.tokens import digest
+from sluiceway.model.policies import ResultPolicy
+from sluiceway.model.results import CachedResult, StoredResult
+from sluiceway.storage.places import Place, place_at, place_of
+from sluiceway.storage.records import DamagedRecord, Record, unpacked
+
+
+class FiledResults:
+    """Keeps results in files.
+
+    Args:
+        folder: Where they go by default: a path or a URL.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._known: dict[str, Place] = {}
+        """The places that this process has used, by their roots: some know more than an address tells."""
+
+    def write(
+        self, payload: bytes, serializer: str, preview: str, policy: ResultPolicy, key: str | None
+    ) -> StoredResult:
+        """Write a result, and return what is known of it.
+
+        Args:
+            payload: The bytes of the result.
+            serializer: How they were made.
+            preview: A short text of the value.
+            policy: Tells the storage.
+            key: The name of the file; None for one made from the content.
+
+        Raises:
+            OSError: It could not be written.
+            InvalidOptionError: The storage is none.
+        """
+        place, name = self._place(policy), key
+        if name is None:
+            content = digest(serializer.encode() + b"\n" + payload).hex()
+            name = f"{content[:2]}/{content}"
+        place.write(name, Record(payload, serializer, times.now(), None, preview).packed())
+        return StoredResult(serializer, None, place.address(name), len(payload), preview)
+
+    def read(self, address: str) -> Record:
+        """Return a result that was written.
+
+        Args:
+            address: The location of the stored result.
+
+        Raises:
+            MissingResult: It has gone or cannot be read; the message says why and what to do.
+        """
+        known = [place for place in self._known.values() if place.name(address) is not None]
+        place = max(known, key=lambda place: len(place.root)) if known else place_at(address)
+        if place is None:
+            raise MissingResult(
+                f"The stored result {address} is in a storage that only the program which made it knows; "
+                "read it there."
+            )
+        return _read(place, place.name(address) or "", "run it again")
+
+    def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
+        """Return what is cached under a key in the policy's storage and has not expired, or None.
+
+        Args:
+            key: The cache key.
+            policy: Tells the storage.
+            at: The present moment.
+
+        Raises:
+            MissingResult: There is an entry, but it cannot be read.
+        """
+        place = self._place(policy)
+        try:
+            record = _read(place, f"{key}.cached", "the result will be made anew")
+        except _Gone:
+            return None
+        if record.expires is not None and record.expires <= at:
+            return None
+        told: dict[str, Any] = json.loads(record.payload)
+        stored = StoredResult(
+            told["serializer"], None, place.address(told["name"]), told["size"], record.preview
+        )
+        return CachedResult(key, stored, record.created, record.expires)
+
+    def publish(self, entry: CachedResult, policy: ResultPolicy) -> None:
+        """Write a cache entry into the policy's storage, and the result too if it is not there.
+
+        Args:
+            entry: The entry.
+            policy: Tells the storage.
+
+        Raises:
+            OSError: It could not be written.
+            MissingResult: The result is not at hand.
+        """
+        place, stored = self._place(policy), entry.result
+        name = None if stored.location is None else place.name(stored.location)
+        if name is None:
+            payload = stored.blob if stored.location is None else self.read(stored.location).payload
+            stored = self.write(payload or b"", stored.serializer, stored.preview or "", policy, entry.key)
+            name = entry.key
+        told = json.dumps({"name": name, "serializer": stored.serializer, "size": stored.size})
+        record = Record(told.encode(), "json", entry.created, entry.expires, stored.preview)
+        place.write(f"{entry.key}.cached", record.packed())
+
+    def _place(self, policy: ResultPolicy) -> Place:
+        place = place_of(self._folder if policy.storage is None else policy.storage)
+        return self._known.setdefault(place.root, place)
+
+
+class _Gone(MissingResult):
+    """There is no such file."""
+
+
+def _read(place: Place, name: str, remedy: str) -> Record:
+    address = place.address(name)
+    try:
+        return unpacked(place.read(name))
+    except FileNotFoundError:
+        raise _Gone(f"The stored result {address} has gone, or is on another machine; {remedy}.") from None
+    except DamagedRecord as error:
+        raise MissingResult(
+            f"The stored result {address} is damaged: {error}. Delete it; {remedy}."
+        ) from None
+    except (InvalidOptionError, MissingExtraError):
+        raise
+    except Exception as error:  # whatever a file system raises: a connection, a permission, a disk
+        raise MissingResult(f"The stored result {address} could not be read: {error!r}.") from error

@@ -1,0 +1,175 @@
+"""Result storage: keeps what runs returned, small values in the journal and large ones in files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sluiceway.base.errors import MissingResult, SerializationError, StoreError
+from sluiceway.base.previews import preview
+from sluiceway.base.times import Moment
+from sluiceway.model.policies import ResultPolicy
+from sluiceway.model.results import INLINE_LIMIT, NOTHING, PREVIEW_LIMIT, CachedResult, StoredResult
+from sluiceway.storage import pickling
+from sluiceway.storage.recent import RecentEntries
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Store
+    from sluiceway.storage.filed import FiledResults
+    from sluiceway.storage.serializers import Serializer
+
+_PLAIN = frozenset({bool, int, float, str})
+
+
+class ResultStorage:
+    """Keeps results and finds them again; see the port `Results`.
+
+    Args:
+        store: The journal, where cache entries are.
+        folder: Where large results go: a path or a URL.
+        default_serializer: How results are stored whose flow or task does not say: a serializer or its name.
+        inline_limit: Results up to this many bytes are kept in the journal.
+        persist_by_default: Whether results are kept whose flow or task does not say.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folder: str,
+        *,
+        default_serializer: Serializer[Any] | str = "pickle",
+        inline_limit: int = INLINE_LIMIT,
+        persist_by_default: bool = True,
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._default_serializer = default_serializer
+        self._inline_limit = inline_limit
+        self._persist_by_default = persist_by_default
+        self._pickles = default_serializer == "pickle"
+        self._recent = RecentEntries()
+        self._filed: FiledResults | None = None
+
+    def keep(self, value: object, policy: ResultPolicy, key: str | None = None) -> StoredResult:
+        """Serialise a value, and put it where it belongs: inline if small, else into a file.
+
+        A value that cannot be kept is no error: `why_not` of what is returned says why.
+
+        Args:
+            value: What a run returned.
+            policy: How it is to be kept.
+            key: The name in a storage of the policy's own; None for one made from the content.
+        """
+        if policy.persist is not True and not (policy.persist is None and self._persist_by_default):
+            return StoredResult(
+                why_not="results of it are not persisted; set persist_result=True to keep them."
+            )
+        own = policy.storage is not None or policy.storage_key is not None
+        if not own:
+            if value is None:
+                return NOTHING
+            if self._pickles and policy.serializer is None and type(value) in _PLAIN:
+                blob = pickling.dumps(value)
+                if len(blob) <= self._inline_limit:
+                    return StoredResult("pickle", blob, None, len(blob), preview(value, PREVIEW_LIMIT))
+        try:
+            serializer, payload = self._serialised(value, policy)
+            text = preview(value, PREVIEW_LIMIT)
+            if not own and len(payload) <= self._inline_limit:
+                return StoredResult(serializer, payload, None, len(payload), text)
+            return self._files().write(payload, serializer, text, policy, key if own else None)
+        except SerializationError as error:
+            return StoredResult(why_not=str(error))
+        except Exception as error:  # whatever a serializer or file system raises, the run has its value
+            return StoredResult(why_not=f"it could not be written: {error} ({type(error).__name__}).")
+
+    def open(self, stored: StoredResult) -> Any:
+        """Return the value of a stored result.
+
+        Args:
+            stored: The stored result.
+
+        Raises:
+            MissingResult: It was not stored, has gone, or cannot be read any more; the message says which.
+        """
+        if stored.why_not is not None:
+            raise MissingResult(f"The result was not stored: {stored.why_not}")
+        if stored.serializer == NOTHING.serializer:
+            return None
+        payload = stored.blob if stored.location is None else self._files().read(stored.location).payload
+        if payload is None:
+            raise MissingResult("The result was not stored; set persist_result=True to keep results.")
+        try:
+            if stored.serializer == "pickle":
+                return pickling.loads(payload)
+            return _resolved(stored.serializer).loads(payload)
+        except Exception as error:  # whatever a serializer of the user's raises
+            where = f" at {stored.location}" if stored.location else ""
+            raise MissingResult(f"The stored result{where} cannot be read: {error}") from error
+
+    def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
+        """Return what is cached under a key and has not expired, or None.
+
+        What this process has cached is found at once, though the journal may not have it yet. Of an entry
+        that cannot be read, `why_not` of its result says why, and `open` raises it.
+
+        Args:
+            key: The cache key.
+            policy: How results are kept: a storage of its own is looked into instead of the journal.
+            at: The present moment, for the expiry.
+        """
+        try:
+            if policy.storage is not None:
+                return self._files().find(key, policy, at)
+            recent = self._recent.get(key, at)
+            entry = recent if recent is not None else self._store.read_cached(key)
+        except (StoreError, MissingResult, OSError, ValueError, ImportError) as error:
+            return CachedResult(key, StoredResult(why_not=str(error)), at)
+        return None if entry is None or (entry.expires is not None and entry.expires <= at) else entry
+
+    def publish(self, entry: CachedResult, policy: ResultPolicy) -> bool:
+        """Let later runs find a result.
+
+        Args:
+            entry: The result and its key.
+            policy: How results are kept.
+
+        Returns:
+            Whether the journal is to be told (`ResultCached`): unless the policy has a storage of its own.
+        """
+        if policy.storage is None:
+            self._recent.add(entry)
+            return True
+        try:
+            self._files().publish(entry, policy)
+        except Exception as error:  # whatever a file system raises, the run has its value
+            _warn(f"The result is not in the cache: {error} ({type(error).__name__})")
+        return False
+
+    def _serialised(self, value: object, policy: ResultPolicy) -> tuple[str, bytes]:
+        """Return the label of the serializer, and the bytes it makes of a value."""
+        chosen = self._default_serializer if policy.serializer is None else policy.serializer
+        if chosen == "pickle":
+            return "pickle", pickling.dumps(value)
+        serializer = _resolved(chosen)
+        return serializer.label, serializer.dumps(value)
+
+    def _files(self) -> FiledResults:
+        if self._filed is None:
+            from sluiceway.storage.filed import (
+                FiledResults,
+            )  # heavy, and many programs have small results only
+
+            self._filed = FiledResults(self._folder)
+        return self._filed
+
+
+def _resolved(serializer: Serializer[Any] | str) -> Serializer[Any]:
+    from sluiceway.storage.serializers import resolve_serializer  # heavy, and many programs have pickles only
+
+    return resolve_serializer(serializer)
+
+
+def _warn(message: str) -> None:
+    import logging  # heavy, and here for a failure only
+
+    logging.getLogger("sluiceway.results").warning(message)

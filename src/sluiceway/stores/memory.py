@@ -1,0 +1,326 @@
+"""The store in memory, which ends with the process: the model that the other stores are held to.
+
+It is written to be plainly right rather than fast: lists are sorted and filtered when they are read.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from sluiceway.base.ids import RunId, new_id
+from sluiceway.model.facts import (
+    Fact,
+    FlowRunCreated,
+    FlowRunMoved,
+    LogWritten,
+    ResultCached,
+    TaskRunCreated,
+    TaskRunMoved,
+    TaskRunStarted,
+)
+from sluiceway.model.queries import (
+    FlowRunQuery,
+    LogLine,
+    LogQuery,
+    Page,
+    RunOrder,
+    StoredState,
+    TaskRunQuery,
+)
+from sluiceway.model.restoring import live_state
+from sluiceway.model.results import CachedResult, StoredResult
+from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
+from sluiceway.model.states import State, StateType
+from sluiceway.stores import cursors
+from sluiceway.stores.matching import line_matches, run_matches
+from sluiceway.stores.rows import from_json, next_start, plain_details, to_json
+
+R = TypeVar("R", FlowRun, TaskRun)
+
+
+class MemoryStore:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._flows: dict[str, FlowInfo] = {}
+        self._flow_runs: dict[RunId, _Record[FlowRun]] = {}
+        self._task_runs: dict[RunId, _Record[TaskRun]] = {}
+        self._cached: dict[str, CachedResult] = {}
+        self._lines: list[LogLine] = []
+        self._verbs: dict[type, Callable[[Any], None]] = {
+            FlowRunCreated: self._create_flow_run,
+            FlowRunMoved: self._move_flow_run,
+            TaskRunCreated: self._create_task_run,
+            TaskRunStarted: self._start_task_run,
+            TaskRunMoved: self._move_task_run,
+            ResultCached: self._cache,
+            LogWritten: self._log,
+        }
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def write(self, facts: Sequence[Fact]) -> None:
+        """Write facts in their order, all or none of them.
+
+        Args:
+            facts: The facts.
+
+        Raises:
+            TypeError: Something is no fact.
+        """
+        for fact in facts:
+            if type(fact) not in self._verbs:
+                raise TypeError(f"{type(fact).__qualname__} is no fact that a journal can be told.")
+        with self._turn:
+            for fact in facts:
+                self._verbs[type(fact)](fact)
+
+    def _create_flow_run(self, fact: FlowRunCreated) -> None:
+        run, state = fact
+        flow = self._flows.setdefault(run.flow_name, FlowInfo(new_id(), run.flow_name, state.moment))
+        if run.key not in self._flow_runs:
+            record = self._flow_runs[run.key] = _Record(run)
+            record.run.flow_key = flow.key
+            record.run.parameters = _frozen(run.parameters)
+            record.begin(state)
+
+    def _create_task_run(self, fact: TaskRunCreated) -> None:
+        self._begin_task_run(fact.run, fact.state)
+
+    def _start_task_run(self, fact: TaskRunStarted) -> None:
+        states: list[State[Any]] = [State(StateType.PENDING), State(StateType.RUNNING)]
+        for state in states:
+            state.moment = fact.run.start or 0
+        self._begin_task_run(fact.run, *states)
+
+    def _begin_task_run(self, run: TaskRun, *states: State[Any]) -> None:
+        if run.key not in self._task_runs:
+            record = self._task_runs[run.key] = _Record(run)
+            record.run.inputs = {name: tuple(keys) for name, keys in (run.inputs or {}).items()} or None
+            record.begin(*states)
+
+    def _move_flow_run(self, fact: FlowRunMoved) -> None:
+        if (record := self._flow_runs.get(fact.run_key)) is not None:
+            record.move(fact)
+
+    def _move_task_run(self, fact: TaskRunMoved) -> None:
+        if (record := self._task_runs.get(fact.run_key)) is not None:
+            record.move(fact)
+            if fact.cache_key is not None:
+                record.run.cache_key = fact.cache_key
+
+    def _cache(self, fact: ResultCached) -> None:
+        known = self._cached.get(fact.entry.key)
+        if known is None or known.created <= fact.entry.created:
+            self._cached[fact.entry.key] = fact.entry
+
+    def _log(self, fact: LogWritten) -> None:
+        self._lines.append(LogLine(len(self._lines) + 1, *fact))
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def read_flow(self, key: RunId) -> FlowInfo | None:
+        """Return a flow, or None where there is no such flow."""
+        with self._turn:
+            return next((flow for flow in self._flows.values() if flow.key == key), None)
+
+    def read_flows(
+        self, *, names: tuple[str, ...] | None = None, limit: int = 200, after: str | None = None
+    ) -> Page[FlowInfo]:
+        """Return the flows by name."""
+        cursors.check_page(limit)
+        beyond = "" if after is None else cursors.text(after, cursors.FLOWS)
+        with self._turn:
+            chosen = sorted(name for name in self._flows if name > beyond and (names is None or name in names))
+            flows = tuple(self._flows[name] for name in chosen[:limit])
+        return Page(flows, cursors.text_cursor(flows[-1].name, cursors.FLOWS) if len(chosen) > limit else None)
+
+    def read_flow_run(self, key: RunId) -> FlowRun | None:
+        """Return a flow run with its present state, or None where there is no such run."""
+        return next(iter(self._chosen(self._flow_runs, FlowRunQuery(keys=(key,)))), None)
+
+    def read_flow_runs(
+        self,
+        query: FlowRunQuery | None = None,
+        *,
+        order: RunOrder | None = None,
+        limit: int = 200,
+        after: str | None = None,
+        offset: int = 0,
+    ) -> Page[FlowRun]:
+        """Return flow runs with their present states, the newest first unless another order is given."""
+        return _page(self._chosen(self._flow_runs, query or FlowRunQuery()), order, limit, after, offset)
+
+    def count_flow_runs(self, query: FlowRunQuery | None = None) -> int:
+        """Return how many flow runs there are."""
+        return len(self._chosen(self._flow_runs, query or FlowRunQuery()))
+
+    def read_task_run(self, key: RunId) -> TaskRun | None:
+        """Return a task run with its present state, or None where there is no such run."""
+        return next(iter(self._chosen(self._task_runs, TaskRunQuery(keys=(key,)))), None)
+
+    def read_task_runs(
+        self,
+        query: TaskRunQuery | None = None,
+        *,
+        order: RunOrder | None = None,
+        limit: int = 200,
+        after: str | None = None,
+        offset: int = 0,
+    ) -> Page[TaskRun]:
+        """Return task runs with their present states, the newest first unless another order is given."""
+        return _page(self._chosen(self._task_runs, query or TaskRunQuery()), order, limit, after, offset)
+
+    def count_task_runs(self, query: TaskRunQuery | None = None) -> int:
+        """Return how many task runs there are."""
+        return len(self._chosen(self._task_runs, query or TaskRunQuery()))
+
+    def count_task_runs_by_state(self, flow_run_key: RunId) -> dict[tuple[str, str], int]:
+        """Return how many task runs of a flow run there are by task name and state name."""
+        runs = self._chosen(self._task_runs, TaskRunQuery(flow_run_keys=(flow_run_key,)))
+        return dict(Counter((run.task_name, run.state_name or "") for run in runs))
+
+    def read_history(self, run_key: RunId) -> tuple[StoredState, ...]:
+        """Return the states of a flow run or task run in order; none where there is no such run."""
+        with self._turn:
+            record = self._record(run_key)
+            return () if record is None else tuple(record.history)
+
+    def read_result(self, run_key: RunId) -> StoredResult | None:
+        """Return what is stored of the result of a flow run or task run: that of its present state."""
+        with self._turn:
+            record = self._record(run_key)
+            return None if record is None else record.result
+
+    def read_cached(self, key: str) -> CachedResult | None:
+        """Return the newest result that was cached under a key, expired or not."""
+        with self._turn:
+            return self._cached.get(key)
+
+    def read_logs(
+        self,
+        query: LogQuery | None = None,
+        *,
+        limit: int = 200,
+        after: str | None = None,
+        newest_first: bool = False,
+    ) -> Page[LogLine]:
+        """Return log lines in the order they were written."""
+        cursors.check_page(limit)
+        order = cursors.LOGS[newest_first]
+        lines = self._chosen_lines(query or LogQuery())
+        if newest_first:
+            lines.reverse()
+        if after is not None:
+            last = cursors.number(after, order)
+            lines = [line for line in lines if (line.number < last if newest_first else line.number > last)]
+        page = tuple(lines[:limit])
+        return Page(page, cursors.write(order, page[-1].number) if len(lines) > limit else None)
+
+    def count_logs(self, query: LogQuery | None = None) -> int:
+        """Return how many log lines there are."""
+        return len(self._chosen_lines(query or LogQuery()))
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the store: nothing, ever."""
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        """Return facts for a person: `location`, `schema_version`, `rows` by table, `bytes`."""
+        with self._turn:
+            rows = {
+                "flows": len(self._flows),
+                "flow_runs": len(self._flow_runs),
+                "task_runs": len(self._task_runs),
+                "cached_results": len(self._cached),
+                "log_lines": len(self._lines),
+            }
+        return {"location": "memory:", "schema_version": 0, "rows": rows, "bytes": 0}
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def _record(self, key: RunId) -> _Record[TaskRun] | _Record[FlowRun] | None:
+        return self._task_runs.get(key) or self._flow_runs.get(key)
+
+    def _chosen(self, records: dict[RunId, _Record[R]], query: FlowRunQuery | TaskRunQuery) -> list[R]:
+        with self._turn:
+            keys: Iterable[RunId] = records if query.keys is None else dict.fromkeys(query.keys)
+            found = (records[key] for key in keys if key in records)
+            return [record.copy() for record in found if run_matches(record.run, query)]
+
+    def _chosen_lines(self, query: LogQuery) -> list[LogLine]:
+        with self._turn:
+            return [line for line in self._lines if line_matches(line, query)]
+
+
+class _Record(Generic[R]):
+    """What is kept of a run; the run itself lives on and changes.
+
+    Args:
+        run: The run, of which what is settled at its creation is taken over.
+    """
+
+    __slots__ = ("history", "result", "run")
+
+    def __init__(self, run: R) -> None:
+        self.history: list[StoredState] = []
+        self.result: StoredResult | None = None
+        self.run: R = copy.copy(run)
+        self.run.start = self.run.end = self.run.next_start = None
+
+    def begin(self, *states: State[Any]) -> None:
+        """Enter the first states."""
+        for state in states:
+            self._enter(state)
+        self.run.run_count = 0 if self.run.start is None else 1
+
+    def move(self, fact: FlowRunMoved | TaskRunMoved) -> None:
+        """Enter another state; the result is that of the present state."""
+        self._enter(fact.state)
+        self.result = fact.result
+        self.run.run_count = fact.run_count
+        if fact.name is not None:
+            self.run.given_name = fact.name
+
+    def _enter(self, state: State[Any]) -> None:
+        stored = StoredState(state.type, state.name, state.moment, state.message, plain_details(state))
+        self.history.append(stored)
+        self.run.state = live_state(stored)
+        if stored.type is StateType.RUNNING and self.run.start is None:
+            self.run.start = stored.moment
+        self.run.end = stored.moment if state.is_final() else None
+        self.run.next_start = next_start(state)
+
+    def copy(self) -> R:
+        """Return the run as it is now, for the reader to keep."""
+        run = copy.copy(self.run)
+        run.state = live_state(self.history[-1])
+        if isinstance(run, FlowRun):
+            run.parameters = _frozen(run.parameters)
+        return run
+
+
+def _frozen(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as they are when they are read back, which nobody else changes."""
+    frozen: dict[str, Any] = from_json(to_json(dict(parameters))) if parameters else {}
+    return frozen
+
+
+def _page(runs: list[R], order: RunOrder | None, limit: int, after: str | None, offset: int) -> Page[R]:
+    order = order or RunOrder.NEWEST_FIRST
+    cursors.check_page(limit, offset)
+    latest_first = order in cursors.DESCENDING
+    runs.sort(key=lambda run: cursors.place_of(run, order), reverse=latest_first)
+    if after is not None:
+        last = cursors.run_place(after, order)
+        places = ((cursors.place_of(run, order), run) for run in runs)
+        runs = [run for place, run in places if (place < last if latest_first else place > last)]
+    page = tuple(runs[offset : offset + limit])
+    more = len(runs) > offset + limit
+    return Page(page, cursors.run_cursor(page[-1], order) if more else None)

@@ -1,0 +1,201 @@
+"""The store in one SQLite file: which verbs it has, and who does them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sluiceway.stores.sqlite.connection import Database
+from sluiceway.stores.sqlite.writing import Writer
+
+if TYPE_CHECKING:
+    from sluiceway.base.ids import RunId
+    from sluiceway.model.facts import Fact
+    from sluiceway.model.queries import (
+        FlowRunQuery,
+        LogLine,
+        LogQuery,
+        Page,
+        RunOrder,
+        StoredState,
+        TaskRunQuery,
+    )
+    from sluiceway.model.results import CachedResult, StoredResult
+    from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
+    from sluiceway.stores.sqlite.reading import Reader
+
+
+class SqliteStore:
+    """A journal in one SQLite file, which is made when it is first used.
+
+    Any number of threads and processes may use the file at once; a process that was forked opens it anew.
+
+    Args:
+        path: The file. Its folder is made too where it is missing.
+        strict: Whether what was written survives a loss of power, rather than only the end of the process.
+
+    Raises:
+        ValueError: The path names no file.
+    """
+
+    def __init__(self, path: str, *, strict: bool = False) -> None:
+        if path in ("", ":memory:"):
+            raise ValueError(f"The path {path!r} names no file; a journal in memory is a MemoryStore.")
+        self._path = os.path.abspath(path)
+        self._strict = strict
+        self._held = _Held(self._path, strict)
+
+    @property
+    def schema_version(self) -> int:
+        """The number of the last migration that the database has seen."""
+        return int(self.describe()["schema_version"])
+
+    def upgrade(self) -> int:
+        """Bring the database to the present schema, as its first use does too; return the schema's number."""
+        return self.schema_version
+
+    def write(self, facts: Sequence[Fact]) -> None:
+        """Write facts in their order, all or none of them, durably.
+
+        Args:
+            facts: The facts.
+
+        Raises:
+            StoreError: The database cannot be used; the message names the file and the remedy.
+            TypeError: Something is no fact.
+            ValueError: A fact has a value that the database cannot take.
+        """
+        self._present().writer.write(facts)
+
+    def close(self) -> None:
+        """Release everything that is held. Closing twice is harmless."""
+        held = self._present()
+        held.database.close()
+        held.writer.close()
+        if held.reader is not None:
+            held.reader.close()
+
+    def _present(self) -> _Held:
+        """Return what this process holds."""
+        held = self._held
+        if held.pid != os.getpid():
+            _inherited.append(held)
+            self._held = held = _Held(self._path, self._strict)
+        return held
+
+    def _reader(self) -> Reader:
+        held = self._present()
+        if held.reader is None:
+            from sluiceway.stores.sqlite.reading import Reader  # lazy: running flows reads nothing
+
+            held.reader = Reader(held.database)
+        return held.reader
+
+    # --- the verbs that read, as the port describes them --------------------------------------------
+
+    def read_flow(self, key: RunId) -> FlowInfo | None:
+        """Return a flow, or None where there is no such flow."""
+        return self._reader().read_flow(key)
+
+    def read_flows(
+        self, *, names: tuple[str, ...] | None = None, limit: int = 200, after: str | None = None
+    ) -> Page[FlowInfo]:
+        """Return the flows by name."""
+        return self._reader().read_flows(names, limit, after)
+
+    def read_flow_run(self, key: RunId) -> FlowRun | None:
+        """Return a flow run with its present state, or None where there is no such run."""
+        return self._reader().read_flow_run(key)
+
+    def read_flow_runs(
+        self,
+        query: FlowRunQuery | None = None,
+        *,
+        order: RunOrder | None = None,
+        limit: int = 200,
+        after: str | None = None,
+        offset: int = 0,
+    ) -> Page[FlowRun]:
+        """Return flow runs with their present states, the newest first unless another order is given."""
+        return self._reader().read_flow_runs(query, order, limit, after, offset)
+
+    def count_flow_runs(self, query: FlowRunQuery | None = None) -> int:
+        """Return how many flow runs there are."""
+        return self._reader().count_flow_runs(query)
+
+    def read_task_run(self, key: RunId) -> TaskRun | None:
+        """Return a task run with its present state, or None where there is no such run."""
+        return self._reader().read_task_run(key)
+
+    def read_task_runs(
+        self,
+        query: TaskRunQuery | None = None,
+        *,
+        order: RunOrder | None = None,
+        limit: int = 200,
+        after: str | None = None,
+        offset: int = 0,
+    ) -> Page[TaskRun]:
+        """Return task runs with their present states, the newest first unless another order is given."""
+        return self._reader().read_task_runs(query, order, limit, after, offset)
+
+    def count_task_runs(self, query: TaskRunQuery | None = None) -> int:
+        """Return how many task runs there are."""
+        return self._reader().count_task_runs(query)
+
+    def count_task_runs_by_state(self, flow_run_key: RunId) -> dict[tuple[str, str], int]:
+        """Return how many task runs of a flow run there are by task name and state name."""
+        return self._reader().count_task_runs_by_state(flow_run_key)
+
+    def read_history(self, run_key: RunId) -> tuple[StoredState, ...]:
+        """Return the states of a flow run or task run in order; none where there is no such run."""
+        return self._reader().read_history(run_key)
+
+    def read_result(self, run_key: RunId) -> StoredResult | None:
+        """Return what is stored of the result of a flow run or task run: that of its present state."""
+        return self._reader().read_result(run_key)
+
+    def read_cached(self, key: str) -> CachedResult | None:
+        """Return the newest result that was cached under a key, expired or not."""
+        return self._reader().read_cached(key)
+
+    def read_logs(
+        self,
+        query: LogQuery | None = None,
+        *,
+        limit: int = 200,
+        after: str | None = None,
+        newest_first: bool = False,
+    ) -> Page[LogLine]:
+        """Return log lines in the order they were written."""
+        return self._reader().read_logs(query, limit, after, newest_first)
+
+    def count_logs(self, query: LogQuery | None = None) -> int:
+        """Return how many log lines there are."""
+        return self._reader().count_logs(query)
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the database, a sentence each; nothing where it is sound."""
+        return self._reader().check()
+
+    def describe(self) -> dict[str, Any]:
+        """Return facts for a person: `location`, `schema_version`, `rows` by table, `bytes`."""
+        return self._reader().describe()
+
+
+class _Held:
+    """What one process holds of a store."""
+
+    __slots__ = ("database", "pid", "reader", "writer")
+
+    def __init__(self, path: str, strict: bool) -> None:
+        self.pid = os.getpid()
+        self.database = Database(path)
+        self.writer = Writer(self.database, strict)
+        self.reader: Reader | None = None
+
+
+_inherited: list[_Held] = []
+"""What a parent of this process holds. It is kept for good, since closing it would meddle with the parent's
+locks (www.sqlite.org/howtocorrupt.html, section 2.6)."""
