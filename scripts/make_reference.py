@@ -91,10 +91,16 @@ def _defines(module: str) -> bool:
 
 
 def exported_names(module: str) -> tuple[str, ...] | None:
-    """Return what a module says in `__all__`, or takes over with `import *`; None where it says nothing."""
+    """Return what a module says in `__all__`, or takes over with `import *`; None where it says nothing.
+
+    Raises:
+        SystemExit: `__all__` is computed, so that no reader and no type checker knows the names.
+    """
     body = tree_of(module).body
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and _assigned_name(node) == "__all__" and node.value:
+            if not isinstance(node.value, ast.List | ast.Tuple):
+                raise SystemExit(f"{module}: write `__all__` as a list of names, not {ast.unparse(node.value)}")
             return tuple(ast.literal_eval(node.value))
     starred = [name for source in _star_imports(body) for name in exported_names(source) or _own_names(source)]
     return tuple(starred) or None

@@ -514,9 +514,7 @@ def test_an_alarm_that_somebody_else_sends_interrupts_nothing() -> None:
     assert not watch.expired
 
 
-def test_a_ctrl_c_while_the_alarm_is_borrowed_gives_it_back(
-    user_alarm: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ctrl_c_while_the_alarm_is_borrowed_gives_it_back(user_alarm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     user_alarm(FOREVER)
     handler = signal.getsignal(signal.SIGALRM)
 

@@ -20,9 +20,7 @@ def lower_bounds(requirements: list[str]) -> dict[str, str]:
     """
     bounds: dict[str, str] = {}
     for requirement in requirements:
-        match = re.fullmatch(
-            r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?>=([0-9.]+)(?:,.*)?", requirement.replace(" ", "")
-        )
+        match = re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?>=([0-9.]+)(?:,.*)?", requirement.replace(" ", ""))
         if match is None:
             raise ValueError(f"{requirement!r} has no lower bound; write it as name>=version")
         bounds[match[1]] = match[2]

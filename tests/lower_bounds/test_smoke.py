@@ -63,9 +63,7 @@ def test_a_program_with_coerced_parameters_and_a_process_runs(folder: Path) -> N
 
 @pytest.mark.slow
 def test_the_command_line_runs_a_flow_and_shows_it(folder: Path) -> None:
-    _run(
-        COMMAND, "run", "sums.py:sums", "--param", "numbers=[3]", "--param", 'day="2024-01-02"', folder=folder
-    )
+    _run(COMMAND, "run", "sums.py:sums", "--param", "numbers=[3]", "--param", 'day="2024-01-02"', folder=folder)
     assert "sums" in _run(COMMAND, "ls", folder=folder)
     assert '"COMPLETED"' in _run(COMMAND, "ls", "--json", folder=folder)
 

@@ -94,7 +94,7 @@ def test_the_folder_of_a_user_and_the_working_directory_can_be_meant(
 
 
 def test_a_file_is_replaced_at_once(tmp_path: pathlib.Path) -> None:
-    files = LocalFileSystem(tmp_path)
+    files = LocalFileSystem(tmp_path / "base")
     versions = [bytes([letter]) * 200_000 for letter in b"abcd"]
     files.write_path("file", versions[0])
     seen: set[bytes] = set()
@@ -111,17 +111,17 @@ def test_a_file_is_replaced_at_once(tmp_path: pathlib.Path) -> None:
     finished.set()
     watcher.join()
     assert seen <= set(versions)
-    assert os.listdir(tmp_path) == ["file"], "nothing unfinished is left"
+    assert os.listdir(tmp_path / "base") == ["file"], "nothing unfinished is left"
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: pathlib.Path) -> None:
-    files = LocalFileSystem(tmp_path)
-    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    files = LocalFileSystem(tmp_path / "base")
+    (tmp_path / "base" / "folder" / "inner").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
         files.write_path("folder", b"1")
     with pytest.raises(TypeError):
         files.write_path("text", "text")  # type: ignore[arg-type]
-    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path / "base") == ["folder"]
 
 
 def test_directories_are_copied_out(files: LocalFileSystem, tmp_path: pathlib.Path) -> None:

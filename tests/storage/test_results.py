@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pathlib
 import pickle
@@ -197,10 +198,10 @@ def test_the_name_counts_only_where_results_have_a_place_of_their_own(
 
 def storages(tmp_path: pathlib.Path) -> list[Any]:
     folder = tmp_path / "shared"
-    return [folder, str(folder), LocalFileSystem(folder), f"memory://{tmp_path.name}/shared", Remote(), Own(), Async()]
+    return [folder, str(folder), LocalFileSystem(folder), f"memory://{tmp_path.name}/shared", remote(), Own(), Async()]
 
 
-def Remote() -> RemoteFileSystem:  # noqa: N802 - stands beside classes
+def remote() -> RemoteFileSystem:
     return RemoteFileSystem("memory://shared/results", settings={"skip_instance_cache": True})
 
 
@@ -263,8 +264,6 @@ def test_a_storage_that_an_address_does_not_tell_is_named(storage: ResultStorage
 
 
 def test_file_systems_with_coroutines_work_within_a_loop(storage: ResultStorage) -> None:
-    import asyncio
-
     async def within() -> object:
         return storage.open(storage.keep([1], ResultPolicy(storage=Async()), "key"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sluiceway import flow, tags, task
+from sluiceway import flow, get_client, tags, task
 from sluiceway.client import SyncClient, joins
 from sluiceway.client.schemas.filters import (
     FlowFilter,
@@ -50,16 +50,20 @@ def both() -> int:
     return summing(3, 4)
 
 
+def run_all() -> None:
+    with tags("nightly", "eu"):
+        summing(1, 2)
+    dividing(6, 3)
+    with tags("nightly"):
+        dividing(1, 0, return_state=True)
+    both()
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[SyncClient]:
     """A journal with five flow runs: two sums, one of them a child; two divisions, one of which failed."""
     with test_harness() as harness:
-        with tags("nightly", "eu"):
-            summing(1, 2)
-        dividing(6, 3)
-        with tags("nightly"):
-            dividing(1, 0, return_state=True)
-        both()
+        run_all()
         harness.drain()
         yield harness.client
 
@@ -257,6 +261,45 @@ def test_log_lines_by_level_run_text_and_time(client: SyncClient) -> None:
     later = errors[-1].timestamp + timedelta(hours=1)
     assert client.count_logs(LogFilter(timestamp={"after_": later})) == 0
     assert client.count_logs(LogFilter(timestamp={"before_": later})) == client.count_logs()
+
+
+# --- both stores --------------------------------------------------------------------------------------------
+
+
+def answers(client: SyncClient) -> dict[str, int]:
+    """Return how many runs some filters choose."""
+    failed, nightly = {"type": {"any_": ["FAILED"]}}, {"all_": ["nightly"]}
+    flow_filters: dict[str, dict[str, Any]] = {
+        "failed": {"state": failed},
+        "not failed": {"state": {"type": {"not_any_": ["FAILED"]}}},
+        "by name of state": {"state": {"name": {"any_": ["Completed"]}}},
+        "by name": {"name": {"like_": "SUM"}},
+        "nightly": {"tags": nightly},
+        "roots": {"parent_task_run_id": {"is_null_": True}},
+        "none": {"id": {"any_": []}},
+    }
+    counts = {
+        name: client.count_flow_runs(flow_run_filter=FlowRunFilter(**parts)) for name, parts in flow_filters.items()
+    }
+    task_filters: dict[str, dict[str, Any]] = {
+        "failed tasks": {"state": failed},
+        "quick tasks": {"tags": {"all_": ["quick"]}},
+        "by task": {"task_name": {"any_": ["divide"]}},
+    }
+    counts |= {
+        name: client.count_task_runs(task_run_filter=TaskRunFilter(**parts)) for name, parts in task_filters.items()
+    }
+    counts["tasks of nightly runs"] = client.count_task_runs(flow_run_filter=FlowRunFilter(tags=nightly))
+    counts["errors"] = client.count_logs(LogFilter(level={"ge_": 40}))
+    counts["about zero"] = client.count_logs(LogFilter(text={"query": "DIVISION BY ZERO"}))
+    return counts
+
+
+def test_a_database_answers_as_the_memory_does(client: SyncClient) -> None:
+    run_all()
+    on_disk = get_client(sync_client=True)
+    assert answers(on_disk) == answers(client)
+    assert answers(on_disk)["failed"] == 1
 
 
 # --- what cannot be asked is refused ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -52,7 +53,8 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def app() -> None:
+@click.pass_context
+def app(ctx: click.Context) -> None:
     """Run flows and see what became of them.
 
     A first look:
@@ -62,6 +64,8 @@ def app() -> None:
       sluiceway ls                  list the runs
       sluiceway show                look at the newest run
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; `rich` knows it by itself
+        ctx.color = False
 
 
 def main() -> None:

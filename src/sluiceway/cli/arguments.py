@@ -10,8 +10,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
-import click
-
+from sluiceway.cli.printing import Refusal
 from sluiceway.flows import Flow
 
 
@@ -24,14 +23,14 @@ def parse_arguments(flow: Flow[..., Any], given: Iterable[str], whole: str | Non
         whole: A JSON object with arguments, which `given` goes before.
 
     Raises:
-        click.UsageError: A text has no name or is no JSON; the message says how to write it.
+        Refusal: A text has no name or is no JSON; the message says how to write it.
     """
     annotations = _annotations(flow)
     arguments = {} if whole is None else _object(whole)
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--param {text!r} should be NAME=VALUE, such as --param limit=10.")
+            raise Refusal(f"--param {text!r} should be NAME=VALUE, such as --param limit=10.")
         arguments[name] = _value(name, value, annotations.get(name))
     return arguments
 
@@ -40,9 +39,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise click.UsageError(f"--params is not JSON: {error}. {_EXAMPLE}") from None
+        raise Refusal(f"--params is not JSON: {error}. {_EXAMPLE}") from None
     if not isinstance(value, dict):
-        raise click.UsageError(f"--params should be a JSON object, not {text}. {_EXAMPLE}")
+        raise Refusal(f"--params should be a JSON object, not {text}. {_EXAMPLE}")
     return value
 
 
@@ -57,7 +56,7 @@ def _value(name: str, text: str, annotation: Any) -> Any:
         if _may_be_text(annotation):
             return text
         quoted = shlex.quote(f"{name}={json.dumps(text)}")
-        raise click.UsageError(
+        raise Refusal(
             f"The value of parameter {name!r} is not JSON: {text} ({error}). A text needs quotes: --param {quoted}"
         ) from None
     return text if annotation is str and not isinstance(value, str) else value

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-import click
-
 from sluiceway.base import times
-from sluiceway.cli.printing import ago
+from sluiceway.cli.printing import Refusal, ago
 from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.ports.store import Store
@@ -17,12 +15,6 @@ CANDIDATES = 8
 """How many candidates are listed at most when a name is not unique."""
 
 _PREFIX = re.compile(r"[0-9a-f]{4,32}", re.IGNORECASE)
-
-
-class UnknownRun(click.ClickException):
-    """There is no such run, or more than one: a mistake in the command, so exit code 2."""
-
-    exit_code = 2
 
 
 def find_run(store: Store, text: str | None) -> FlowRun | TaskRun:
@@ -34,22 +26,22 @@ def find_run(store: Store, text: str | None) -> FlowRun | TaskRun:
             the newest flow run that no other called.
 
     Raises:
-        UnknownRun: There is none, or there are several; the message lists them.
+        Refusal: There is none, or there are several; the message lists them.
     """
     if text is None:
         return _newest(store)
     found = _by_identifier(store, text) or _by_name(store, text) or _by_prefix(store, text)
     if not found:
-        raise UnknownRun(f"There is no run {text!r}. See the runs with: sluiceway ls --all")
+        raise Refusal(f"There is no run {text!r}. See the runs with: sluiceway ls --all")
     if len(found) > 1:
-        raise UnknownRun(f"{text!r} is the name of several runs. Name one by its id:\n{_candidates(found)}")
+        raise Refusal(f"{text!r} is the name of several runs. Name one by its id:\n{_candidates(found)}")
     return found[0]
 
 
 def _newest(store: Store) -> FlowRun:
     runs = store.read_flow_runs(FlowRunQuery(roots_only=True), limit=1).items
     if not runs:
-        raise UnknownRun("No flow has run yet. Run one with: sluiceway run FILE.py")
+        raise Refusal("No flow has run yet. Run one with: sluiceway run FILE.py")
     return runs[0]
 
 

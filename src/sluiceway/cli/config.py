@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sluiceway import wiring
-from sluiceway.cli.printing import console, json_option, print_json
+from sluiceway.cli.printing import Refusal, console, json_option, print_json
 from sluiceway.wiring.configuration import SETTINGS, Setting, Settings
 
 
@@ -42,7 +42,7 @@ def _chosen(names: tuple[str, ...]) -> list[Setting[Any]]:
     known |= {setting.variable: setting for setting in SETTINGS}
     for name in names:
         if name not in known:
-            raise click.UsageError(f"{name!r} is not a setting. See them all with: sluiceway config")
+            raise Refusal(f"{name!r} is not a setting. See them all with: sluiceway config")
     return [known[name] for name in names] or list(SETTINGS)
 
 

@@ -70,6 +70,8 @@ def command(run: str | None, follow: bool, level: int | None, tail: int | None, 
     last = None
     for last in _written(store, chosen, level, tail):
         write(last)
+    if last is None and not follow:
+        click.echo("There is no line to print.", err=True)
     if follow:
         for line in _followed(store, chosen, level, last):
             write(line)

@@ -10,7 +10,7 @@ import click
 
 from sluiceway.base import times
 from sluiceway.cli.journal import journal
-from sluiceway.cli.printing import ago, console, duration_of, json_option, print_json, state_text
+from sluiceway.cli.printing import Refusal, ago, console, duration_of, json_option, print_json, state_text
 from sluiceway.cli.records import flow_run_record
 from sluiceway.model.queries import FlowRunQuery
 from sluiceway.model.runs import FlowRun
@@ -95,7 +95,7 @@ def _parted(states: tuple[str, ...]) -> tuple[tuple[StateType, ...], tuple[str, 
     names = tuple(text for text in states if text.upper() not in StateType.__members__)
     if types and names:
         given = ", ".join(kind.value.lower() for kind in types)
-        raise click.UsageError(f"--state takes types ({given}) or names ({', '.join(names)}), not both in one command.")
+        raise Refusal(f"--state takes types ({given}) or names ({', '.join(names)}), not both in one command.")
     return types, names
 
 
@@ -105,7 +105,7 @@ def _check_flows(store: Store, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             some = ", ".join(flow.name for flow in store.read_flows(limit=10).items) or "none has run yet"
-            raise click.UsageError(f"There is no flow {name!r}. Flows: {some}.")
+            raise Refusal(f"There is no flow {name!r}. Flows: {some}.")
 
 
 def _say_nothing_there(query: FlowRunQuery) -> None:

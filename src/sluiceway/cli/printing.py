@@ -26,6 +26,12 @@ PIPE_WIDTH = 10_000
 NO_STATE = Look("·", "grey62")
 
 
+class Refusal(click.ClickException):
+    """The command names something that is not there, or that cannot be: one line, exit code 2."""
+
+    exit_code = 2
+
+
 def json_option(command: Command) -> Command:
     """Give a command the option `--json`, whose value it takes as `machine_readable`."""
     option = click.option("--json", "machine_readable", is_flag=True, help="Print JSON, for programs.")

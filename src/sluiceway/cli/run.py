@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 import sys
-import traceback
 from collections.abc import Sequence
+from traceback import extract_tb
 from typing import Any
 
 import click
@@ -18,11 +19,10 @@ from sluiceway.base.errors import (
     TerminationSignal,
     UnspecifiedFlowError,
 )
-from sluiceway.cli import loading
 from sluiceway.cli.app import INTERRUPTED
 from sluiceway.cli.arguments import parse_arguments
 from sluiceway.cli.loading import AnyFlow, load_flow
-from sluiceway.cli.printing import duration_of, json_option, print_json
+from sluiceway.cli.printing import Refusal, duration_of, json_option, print_json
 from sluiceway.cli.records import flow_run_record
 from sluiceway.model.appearance import look_of
 from sluiceway.model.facts import Fact, FlowRunCreated
@@ -103,16 +103,16 @@ def _loaded(target: str) -> AnyFlow:
     try:
         return load_flow(target)
     except (MissingFlowError, UnspecifiedFlowError) as error:
-        raise click.UsageError(str(error)) from error
+        raise Refusal(str(error)) from error
     except ScriptError as error:
         raise click.ClickException(f"{error}{_place(error)}") from error
 
 
 def _place(error: ScriptError) -> str:
-    """Return where a script raised its exception."""
-    frames = traceback.extract_tb(error.user_exc.__traceback__)
-    own = [frame for frame in frames if frame.filename != loading.__file__ and frame.filename[:1] != "<"]
-    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+    """Return which line of the script raised its exception, as far as that is known."""
+    path = os.path.abspath(error.path)
+    lines = [frame.lineno for frame in extract_tb(error.user_exc.__traceback__) if frame.filename == path]
+    return f" ({path}, line {lines[-1]})" if lines else ""
 
 
 def _check_signature(flow: AnyFlow, arguments: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ def _check_signature(flow: AnyFlow, arguments: dict[str, Any]) -> None:
     try:
         flow.signature.bind((), arguments)
     except ParameterBindError as error:
-        raise click.UsageError(str(error)) from error
+        raise Refusal(str(error)) from error
 
 
 def _display(services: Services) -> Display | None:
@@ -174,8 +174,9 @@ def _report(flow: AnyFlow, state: State[Any], run: FlowRun | None, shown: bool) 
     if not shown:
         look = look_of(state.type, state.name)
         colour = "green" if state.is_completed() else "red"
-        name = f"{run.name}  {duration_of(run, run.end or 0)}" if run else "a run that could not be recorded"
-        click.echo(f"{click.style(f'{look.mark} {state.name}', fg=colour, bold=True)}  {flow.name} / {name}")
+        heading = click.style(f"{look.mark} {state.name}", fg=colour, bold=True)
+        name = f" / {run.name}  {duration_of(run, run.end or 0)}" if run else ", which could not be recorded"
+        click.echo(f"{heading}  {flow.name}{name}")
     if not state.is_completed() and state.message:
         click.echo(f"  {state.message}")
     elif state.is_completed() and state.data is not None:

@@ -76,7 +76,7 @@ class Reading:
     """Reads the journal. Each call first waits until what this process recorded is written.
 
     Args:
-        services: Where to read; None for what the settings say.
+        services: Where to read; None for where this process records when the client is made.
     """
 
     def __init__(self, services: Services | None = None) -> None:

@@ -11,7 +11,8 @@
 
 Python offers two ways to interrupt code that does not look at the clock. On the main thread a signal does,
 and ends blocking calls too. In any other thread there are only asynchronous exceptions, which are raised at
-the next bytecode. Either way the exception never reaches code behind the body.
+the next bytecode. Either way the exception never reaches code behind the body, and comes again if something
+in the body swallowed it: a bare `except`, or Python itself where it arrived in a finaliser.
 
 Deadlines nest. They are to be left in the reverse order and by the thread that entered them, as `with` does
 of itself; a generator must not yield inside one.
@@ -26,6 +27,7 @@ from functools import cache
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +42,8 @@ IN_WORKER_THREAD = "interrupted at the next bytecode in a worker thread; a block
 SOONEST = 1e-6
 """The shortest time in seconds that an alarm can be set to; zero would turn it off."""
 
-SNOOZE = 1e-3
-"""Seconds until an alarm rings again that rang where it must not interrupt."""
+AGAIN = 0.01
+"""Seconds between attempts to interrupt a body, as long as one does not get through."""
 
 LINGER = 0.05
 """Seconds that the watcher thread stays without work, so that short tasks in a row share it."""
@@ -77,8 +79,9 @@ class DeadlineExceeded(BaseException):
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
-        self.watch = _deliver() if watch is None else watch
+        self.watch = _pending_here() if watch is None else watch
         super().__init__(f"the time of {self.watch.seconds:g} s is over")
+        self.watch._raised = ref(self)
 
 
 class Watch:
@@ -98,6 +101,8 @@ class Watch:
         self.seconds = seconds
         self.expired = False
         self._due = inf
+        self._next = inf  # when to interrupt
+        self._raised: ref[DeadlineExceeded] | None = None
         self._closed = False
 
     def __enter__(self) -> Watch:
@@ -120,12 +125,16 @@ class Watch:
         if not self.seconds > 0:
             self.expired = self._closed = True
             raise DeadlineExceeded(self)
-        self._due = monotonic() + min(self.seconds, threading.TIMEOUT_MAX)
+        self._due = self._next = monotonic() + min(self.seconds, threading.TIMEOUT_MAX)
 
     def _stop(self) -> None:
         """Stop the clock: a body that ended late has missed its deadline, interrupted or not."""
         if monotonic() >= self._due:
             self.expired = True
+
+    def _is_unwinding(self) -> bool:
+        """Return whether the body has been interrupted, and has not swallowed that."""
+        return self._raised is not None and self._raised() is not None
 
     def _conclude(self, exc: BaseException | None) -> None:
         """Raise if the time was over, unless the body raised something that has further to go.
@@ -211,25 +220,30 @@ class _AlarmWatch(Watch):
             signal.setitimer(signal.ITIMER_REAL, max(due - monotonic(), SOONEST), self._lender_interval)
 
     def _arm(self) -> None:
-        """Set the alarm for whichever comes first."""
-        due = min(self._own_due(), self._lender_due)
-        signal.setitimer(signal.ITIMER_REAL, max(due - monotonic(), SOONEST) if due < inf else 0)
+        """Set the alarm for whichever comes first.
 
-    def _own_due(self) -> float:
-        return inf if self.expired else self._due
+        It rings until it is heard: the system may hand a signal to another thread, where Python takes note of
+        it without telling the main one.
+        """
+        due = min(self._next, self._lender_due)
+        signal.setitimer(signal.ITIMER_REAL, max(due - monotonic(), SOONEST) if due < inf else 0, AGAIN)
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
         """Handle the alarm: raise, or let the lender have its turn."""
         if not self._holding:
             self._rang_early = True
-        elif _is_in_this_file(frame):
-            signal.setitimer(signal.ITIMER_REAL, SNOOZE)
-        elif self._lender_due <= min(self._own_due(), monotonic()):
+            return
+        if _is_in_this_file(frame):
+            return  # no part of the body; it rings again
+        now = monotonic()
+        if self._lender_due <= min(self._next, now):
             self._lend(signum, frame)
-        elif self._own_due() <= monotonic():
-            self.expired = True
+        elif self._next <= now:
+            self._next = now + AGAIN
             self._arm()
-            raise DeadlineExceeded(self)
+            if not self._is_unwinding():
+                self.expired = True
+                raise DeadlineExceeded(self)
         else:
             self._arm()
 
@@ -275,7 +289,8 @@ class _ThreadWatch(Watch):
     """A deadline in a worker thread, kept by the watcher thread.
 
     An interruption may arrive at any call, so also while a deadline is being entered or left. Two rules make
-    that right: a deadline interrupts once, and leaving it also ends those within it that could not be left.
+    that right: no deadline interrupts again before its thread has noticed the last time and gone on, and
+    leaving it also ends those within it that could not be left.
     """
 
     guarantee = IN_WORKER_THREAD
@@ -285,7 +300,6 @@ class _ThreadWatch(Watch):
         self._thread = threading.get_ident()
         self._outer: _ThreadWatch | None = None
         self._fired = False
-        self._delivered = False
 
     def __enter__(self) -> Watch:
         self._begin()
@@ -314,8 +328,8 @@ class _ThreadWatch(Watch):
         self._conclude(exc)
 
     def _is_pending(self) -> bool:
-        """Return whether this fired and its thread has not noticed yet."""
-        return self._fired and not self._delivered
+        """Return whether this has fired and its thread has not noticed yet."""
+        return self._fired and self._raised is None
 
 
 class _Here(threading.local):
@@ -327,14 +341,13 @@ class _Here(threading.local):
 _here = _Here()
 
 
-def _deliver() -> _ThreadWatch:
-    """Take note that the present thread has been interrupted, and return the deadline that did it."""
+def _pending_here() -> _ThreadWatch:
+    """Return the deadline that interrupts the present thread."""
     watch = _here.innermost
     while watch is not None and not watch._is_pending():
         watch = watch._outer
     if watch is None:
         raise TypeError("DeadlineExceeded() needs the watch whose time is over")
-    watch._delivered = True
     return watch
 
 
@@ -426,20 +439,18 @@ class _Watcher:
 
     def _interrupt(self) -> float:
         """Interrupt each thread that has a deadline which is over; return when to look again."""
-        now, next_look = monotonic(), inf
+        now = monotonic()
         occupied = {watch._thread for watch in self._watches if watch._is_pending()}
-        for watch in sorted(self._watches, key=lambda watch: watch._due):
-            if watch._fired:
-                continue
-            if watch._due > now:
-                return min(watch._due, next_look)
-            if watch._thread in occupied:
-                next_look = now + LINGER
-                continue
-            watch._fired = watch.expired = True
-            occupied.add(watch._thread)
-            _interrupter()(watch._thread, DeadlineExceeded)
-        return next_look
+        for watch in sorted(self._watches, key=lambda watch: watch._next):
+            if watch._next > now:
+                break
+            watch._next = now + AGAIN
+            if watch._thread not in occupied and not watch._is_unwinding():
+                occupied.add(watch._thread)
+                watch._raised = None
+                watch._fired = watch.expired = True
+                _interrupter()(watch._thread, DeadlineExceeded)
+        return min(watch._next for watch in self._watches)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 R = TypeVar("R")
+
+_logger = logging.getLogger("sluiceway.futures")
 
 
 class Future(Upstream, Generic[R]):
@@ -89,7 +92,11 @@ class Future(Upstream, Generic[R]):
         self._run = self.run
         self.context = None
         for callback in callbacks or ():
-            callback()
+            try:
+                callback()
+            except Exception:
+                # The thread belongs to the runner, and others wait for the same future.
+                _logger.exception("A callback of the future of %s failed", self.run.name)
         return True
 
     def when_done(self, callback: Callable[[], object]) -> None:

@@ -224,6 +224,7 @@ class TaskRunContext(RunContext):
 
     __slots__ = (
         "_run",
+        "abandoned",
         "call_hash",
         "call_preview",
         "flow_context",
@@ -273,6 +274,8 @@ class TaskRunContext(RunContext):
         self.iterated = False
         self.remote = False
         """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
+        self.abandoned = False
+        """Whether the flow run that it belongs to was ended from outside, and has said what became of it."""
         self._run: TaskRun | None = None
         if outer is None:
             self.flow_context: FlowRunContext | None = None

@@ -56,6 +56,8 @@ async def run_task(context: TaskRunContext) -> State[Any]:
             stored = NOTHING if state.data is None else await _kept(context, state, None)
         else:
             state, stored = await _perform(context)
+        if context.abandoned:
+            return state
         run.state, run.end = state, state.moment
         await Record(TaskRunMoved(run.key, state, run.run_count, stored, run.given_name, run.cache_key))
     except GeneratorExit:

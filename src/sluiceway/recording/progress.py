@@ -50,8 +50,12 @@ class Tally:
     __slots__ = ("cached", "ended", "failed", "name", "running", "total")
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.total = self.running = self.ended = self.failed = self.cached = 0
+        self.name: str = name
+        self.total: int = 0
+        self.running: int = 0
+        self.ended: int = 0
+        self.failed: int = 0
+        self.cached: int = 0
 
     def move(self, was: StateType | None, state: State[Any]) -> None:
         """Count that one of the calls came from one state into another.
@@ -80,16 +84,17 @@ class RunTally:
         name: The name of the run.
         flow_name: The name of the flow.
         parent: The run that called it, if that is known.
+        state: The state that it is in.
     """
 
     __slots__ = ("children", "end", "flow_name", "flows", "name", "parent", "start", "state", "tasks")
 
     def __init__(self, name: str, flow_name: str, parent: RunTally | None, state: State[Any]) -> None:
-        self.name = name
-        self.flow_name = flow_name
-        self.parent = parent
-        self.state = state
-        self.start = state.moment or times.now()
+        self.name: str = name
+        self.flow_name: str = flow_name
+        self.parent: RunTally | None = parent
+        self.state: State[Any] = state
+        self.start: times.Moment = state.moment or times.now()
         self.end: times.Moment | None = None
         self.tasks: dict[str, Tally] = {}
         self.flows: dict[str, Tally] = {}

@@ -22,14 +22,17 @@ class CachedTask(Protocol):
     @property
     def fn(self) -> Callable[..., Any]:
         """The function of the task."""
+        ...
 
     @property
     def name(self) -> str:
         """The name of the task."""
+        ...
 
     @property
     def task_key(self) -> str:
         """What names the task in every run and process."""
+        ...
 
 
 class CachedTaskRun(Protocol):
@@ -38,10 +41,12 @@ class CachedTaskRun(Protocol):
     @property
     def id(self) -> UUID:
         """The identifier of the run."""
+        ...
 
     @property
     def flow_run_id(self) -> UUID | None:
         """The flow run that it belongs to; None outside flows."""
+        ...
 
 
 class KeyContext(Protocol):
@@ -50,10 +55,12 @@ class KeyContext(Protocol):
     @property
     def task(self) -> CachedTask:
         """The task."""
+        ...
 
     @property
     def task_run(self) -> CachedTaskRun:
         """Its run."""
+        ...
 
 
 CacheKeyFn: TypeAlias = Callable[[Any, dict[str, Any]], str | None]
@@ -79,9 +86,7 @@ class CachePolicy:
     isolation_level: Any = None
     lock_manager: Any = None
 
-    def __init__(
-        self, key_storage: Any = None, isolation_level: Any = None, lock_manager: Any = None
-    ) -> None:
+    def __init__(self, key_storage: Any = None, isolation_level: Any = None, lock_manager: Any = None) -> None:
         self.key_storage = key_storage
         self.isolation_level = _checked_level(isolation_level)
         self.lock_manager = lock_manager
@@ -100,9 +105,7 @@ class CachePolicy:
         """
         return CacheKeyFnPolicy(cache_key_fn=cache_key_fn)
 
-    def configure(
-        self, key_storage: Any = None, lock_manager: Any = None, isolation_level: Any = None
-    ) -> Self:
+    def configure(self, key_storage: Any = None, lock_manager: Any = None, isolation_level: Any = None) -> Self:
         """Return this policy with another configuration; what is None stays as it is.
 
         Args:
@@ -267,10 +270,7 @@ class CompoundCachePolicy(CachePolicy):
     def __sub__(self, other: str) -> CachePolicy:
         """Return this policy without one input."""
         super().__sub__(other)
-        policies = [policy - other for policy in self.policies]
-        if not any(isinstance(policy, Inputs) for policy in policies):
-            policies.append(Inputs(exclude=[other]))
-        return self._with({"policies": policies})
+        return self._with({"policies": [policy - other for policy in self.policies]})
 
 
 class _None(CachePolicy):
@@ -398,9 +398,7 @@ class Inputs(CachePolicy):
         if not inputs:
             return None
         counted = {name: value for name, value in inputs.items() if name not in self.exclude}
-        return _key(
-            "inputs", _task_key(task_ctx), _hashes(counted, "argument", "Leave it out with `INPUTS - {!r}`.")
-        )
+        return _key("inputs", _task_key(task_ctx), _hashes(counted, "argument", "Leave it out with `INPUTS - {!r}`."))
 
     def __sub__(self, other: str) -> CachePolicy:
         """Return this policy without one input."""
@@ -410,9 +408,7 @@ class Inputs(CachePolicy):
 
 def _checked_level(level: Any) -> Any:
     if level is not None and getattr(level, "value", level) not in ISOLATION_LEVELS:
-        raise InvalidOptionError(
-            f"There is no isolation level {level!r}; use {' or '.join(ISOLATION_LEVELS)}."
-        )
+        raise InvalidOptionError(f"There is no isolation level {level!r}; use {' or '.join(ISOLATION_LEVELS)}.")
     return level
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from sluiceway.base.errors import SerializationError
 from sluiceway.drivers.futures import Future
 
+_OWN = f"{__name__.partition('.')[0]}."
+
 Place = tuple[str, str]
 """A module, and the qualified name of something in it."""
 
@@ -55,6 +57,8 @@ def _pickler_class() -> Any:
                 raise SerializationError(
                     f"a future cannot go to another process; pass the result of {value.run.name!r} instead"
                 )
+            if isinstance(value, type):
+                _have_imported(value)
             function = isinstance(value, FunctionType)
             place = _place_of(value, function)
             if place is None:
@@ -62,6 +66,16 @@ def _pickler_class() -> Any:
             return (_function_at if function else _found_at), place
 
     return Pickler
+
+
+def _have_imported(kind: type) -> None:
+    """Import the module that one of our own classes says it is in.
+
+    It was defined elsewhere, and cloudpickle would take a class whose module nobody has imported yet for one that
+    cannot be imported.
+    """
+    if kind.__module__.startswith(_OWN) and kind.__module__ not in sys.modules:
+        __import__(kind.__module__)
 
 
 def _place_of(value: Any, function: bool) -> Place | None:

@@ -7,11 +7,12 @@ Only the call of the function is packed and sent; what comes back is its outcome
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from sluiceway.base.errors import CrashedRun, MissingContextError, SerializationError
 from sluiceway.drivers import scope
@@ -28,6 +29,9 @@ from sluiceway.runners.arrivals import Arrivals
 from sluiceway.runners.base import TaskRunner
 from sluiceway.runners.parcels import Packer
 
+IN_FLIGHT = 256
+"""How many calls a cluster of unknown size is given at once: enough to see that it should grow."""
+
 
 class Errand:
     """A call that is under way in another process.
@@ -43,6 +47,8 @@ class Errand:
         self, context: TaskRunContext, parcel: bytes, packer: Packer, done: Callable[[Outcome], object]
     ) -> None:
         self.parcel = parcel
+        self.name = f"{context.policy.name}-{context.key.hex()}-{context.task_run.run_count}"
+        """What tells this call from all others."""
         self.timeout: float | None = context.policy.timeout
         self._context = context
         self._packer = packer
@@ -75,6 +81,14 @@ class Errand:
         """
         self._arrivals.end(why)
         self._done(Outcome(None, CrashedRun(why), self._context.services.clock.now()))
+
+    def fail(self, error: Exception) -> None:
+        """End with what kept the call from being made at all.
+
+        Args:
+            error: The reason.
+        """
+        self._done(Outcome(None, error, self._context.services.clock.now()))
 
     def run_out(self, guarantee: str) -> None:
         """End with the news that the other process had to be ended, since the deadline had passed.
@@ -110,18 +124,29 @@ class RemoteFuture(Future[Any]):
 
 
 class RemoteTaskRunner(TaskRunner[Future[Any]]):
-    """Runs tasks in other processes."""
+    """Runs tasks in other processes. Derive from it, and say how a call is sent.
+
+    It starts when the first task is submitted.
+    """
 
     def __init__(self) -> None:
-        self._relay = Relay(self._ship, self.capacity)
+        self._opening = threading.Lock()
+        self._relay: Relay | None = None
         self._packer = Packer()
         self._unfinished: dict[RemoteFuture, Journey] = {}
         self._closed = False
 
-    @property
     @abstractmethod
-    def capacity(self) -> int:
-        """How many calls are to be under way at once."""
+    def settings(self) -> tuple[Any, ...]:
+        """Return the arguments that make another runner like this one."""
+
+    @abstractmethod
+    def open(self) -> int:
+        """Have the other processes at hand.
+
+        Returns:
+            How many calls are to be under way at once.
+        """
 
     @abstractmethod
     def send(self, errand: Errand) -> None:
@@ -133,11 +158,18 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
 
     @abstractmethod
     def stop(self) -> None:
-        """End what is under way at once."""
+        """End at once what is under way."""
 
     @abstractmethod
     def release(self) -> None:
         """Release the other processes; nothing is under way any more."""
+
+    def duplicate(self) -> Self:
+        """Return a runner with the same settings that has not started."""
+        return type(self)(*self.settings())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.settings()
 
     def submit(
         self,
@@ -165,10 +197,11 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
             raise MissingContextError(f"{type(self).__name__} runs the tasks of flows; submit tasks in a flow.")
         call = plan_task(task, parameters, wait_for, context.services)
         call.remote = True
-        future = RemoteFuture(call, self._relay)
-        journey = Journey(call, partial(self._ended, future))
+        relay = self._opened()
+        future = RemoteFuture(call, relay)
+        journey = Journey(call, partial(self._arrived, future))
         self._unfinished[future] = journey
-        self._relay.start(journey)
+        relay.start(journey)
         return future
 
     def unfinished(self) -> list[Upstream]:
@@ -181,13 +214,13 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
         Args:
             error: What ended the flow run.
         """
-        dropped = [
-            (future, journey.call, self._relay.drop(journey))
-            for future, journey in list(self._unfinished.items())
-        ]
+        relay = self._relay
+        if relay is None:
+            return
+        dropped = [(future, journey.call, relay.drop(journey)) for future, journey in list(self._unfinished.items())]
         self.stop()
         for future, call, begun in dropped:
-            self._ended(future, _record_dropped(call, begun, error))
+            self._arrived(future, _record_dropped(call, begun, error))
 
     def cancel_all(self) -> None:
         """Drop the tasks that have not begun, and end those that have."""
@@ -198,8 +231,10 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
         self._closed = True
         for future in list(self._unfinished):
             future.wait()
-        self.release()
-        self._relay.close()
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            self.release()
+            relay.close()
 
     def __exit__(
         self,
@@ -209,6 +244,13 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
     ) -> None:
         self.close()
 
+    def _opened(self) -> Relay:
+        """Return what drives the scripts; the other processes are at hand then."""
+        with self._opening:
+            if self._relay is None:
+                self._relay = Relay(self._ship, self.open())
+            return self._relay
+
     def _ship(self, journey: Journey, done: Callable[[Outcome], object]) -> None:
         """Pack the call of a run and send it; whatever prevents that is its outcome."""
         context = journey.call
@@ -217,12 +259,13 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
         except SerializationError as error:
             done(Outcome(None, error, context.services.clock.now()))
             return
+        errand = Errand(context, parcel, self._packer, done)
         try:
-            self.send(Errand(context, parcel, self._packer, done))
-        except Exception as error:  # whatever keeps a cluster from starting
-            done(Outcome(None, error, context.services.clock.now()))
+            self.send(errand)
+        except Exception as error:  # whatever a cluster has against it
+            errand.fail(error)
 
-    def _ended(self, future: RemoteFuture, state: State[Any]) -> None:
+    def _arrived(self, future: RemoteFuture, state: State[Any]) -> None:
         self._unfinished.pop(future, None)
         future.settle(state)
 

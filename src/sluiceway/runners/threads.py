@@ -281,6 +281,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             if not begun:
                 state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
                 recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))
+            call.abandoned = True
             run.state, run.end = state, moment
             recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
             self.ended(future, state)

@@ -68,10 +68,9 @@ class FiledResults:
         place = max(known, key=lambda place: len(place.root)) if known else place_at(address)
         if place is None:
             raise MissingResult(
-                f"The stored result {address} is in a storage that only the program which made it knows; "
-                "read it there."
+                f"The stored result {address} is in a storage that only the program which made it knows; read it there."
             )
-        return _read(place, place.name(address) or "", "run it again")
+        return read_record(place, place.name(address) or "", "run it again")
 
     def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
         """Return what is cached under a key in the policy's storage and has not expired, or None.
@@ -86,15 +85,13 @@ class FiledResults:
         """
         place = self._place(policy)
         try:
-            record = _read(place, f"{key}.cached", "the result will be made anew")
-        except _Gone:
+            record = read_record(place, f"{key}.cached", "the result will be made anew")
+        except ResultGone:
             return None
         if record.expires is not None and record.expires <= at:
             return None
         told: dict[str, Any] = json.loads(record.payload)
-        stored = StoredResult(
-            told["serializer"], None, place.address(told["name"]), told["size"], record.preview
-        )
+        stored = StoredResult(told["serializer"], None, place.address(told["name"]), told["size"], record.preview)
         return CachedResult(key, stored, record.created, record.expires)
 
     def publish(self, entry: CachedResult, policy: ResultPolicy) -> None:
@@ -123,20 +120,29 @@ class FiledResults:
         return self._known.setdefault(place.root, place)
 
 
-class _Gone(MissingResult):
-    """There is no such file."""
+class ResultGone(MissingResult):
+    """There is no such result any more, or not on this machine."""
 
 
-def _read(place: Place, name: str, remedy: str) -> Record:
+def read_record(place: Place, name: str, remedy: str) -> Record:
+    """Return the record in a file.
+
+    Args:
+        place: Where the file is.
+        name: Its path.
+        remedy: What to tell a person who misses it.
+
+    Raises:
+        ResultGone: There is no such file.
+        MissingResult: It cannot be read, or is damaged.
+    """
     address = place.address(name)
     try:
         return unpacked(place.read(name))
     except FileNotFoundError:
-        raise _Gone(f"The stored result {address} has gone, or is on another machine; {remedy}.") from None
+        raise ResultGone(f"The stored result {address} has gone, or is on another machine; {remedy}.") from None
     except DamagedRecord as error:
-        raise MissingResult(
-            f"The stored result {address} is damaged: {error}. Delete it; {remedy}."
-        ) from None
+        raise MissingResult(f"The stored result {address} is damaged: {error}. Delete it; {remedy}.") from None
     except (InvalidOptionError, MissingExtraError):
         raise
     except Exception as error:  # whatever a file system raises: a connection, a permission, a disk

@@ -84,8 +84,6 @@ class WritableDeploymentStorage(ReadableDeploymentStorage):
 class _Folder(WritableFileSystem, WritableDeploymentStorage):
     """What file systems that hold a folder have in common: directories, and verbs for async code."""
 
-    basepath: str | None
-
     @abstractmethod
     def read_path(self, path: str) -> bytes:
         """Return the content of a file."""
@@ -142,7 +140,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
         Args:
             path: The path of the file.
         """
-        return await _in_thread(self.read_path, path)
+        return await in_thread(self.read_path, path)
 
     async def awrite_path(self, path: str, content: bytes) -> str:
         """Write a file, and return its full path; `write_path` for async code.
@@ -151,7 +149,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
             path: The path of the file.
             content: The content.
         """
-        return await _in_thread(self.write_path, path, content)
+        return await in_thread(self.write_path, path, content)
 
     async def aget_directory(self, from_path: str | None = None, local_path: str | None = None) -> None:
         """Copy a directory to this machine; `get_directory` for async code.
@@ -160,7 +158,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
             from_path: The directory; by default all of the file system.
             local_path: Where to; by default the working directory.
         """
-        await _in_thread(self.get_directory, from_path, local_path)
+        await in_thread(self.get_directory, from_path, local_path)
 
     async def aput_directory(
         self, local_path: str | None = None, to_path: str | None = None, ignore_file: str | None = None
@@ -172,7 +170,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
             to_path: Where to; by default the root of the file system.
             ignore_file: A file of patterns, a line each, of what to leave out.
         """
-        return await _in_thread(self.put_directory, local_path, to_path, ignore_file)
+        return await in_thread(self.put_directory, local_path, to_path, ignore_file)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
@@ -180,9 +178,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
     __hash__ = None  # type: ignore[assignment]  # compared by value, and settings need not be hashable
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
-        )
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 
 class LocalFileSystem(_Folder):
@@ -263,14 +259,10 @@ class RemoteFileSystem(_Folder):
         InvalidOptionError: The URL has no scheme, or names no folder.
     """
 
-    basepath: str
-
     def __init__(self, basepath: str, settings: Mapping[str, Any] | None = None) -> None:
         scheme, mark, folder = basepath.partition("://")
         if not mark or not scheme:
-            raise InvalidOptionError(
-                f"The base path must begin with a scheme such as s3://, not {basepath!r}."
-            )
+            raise InvalidOptionError(f"The base path must begin with a scheme such as s3://, not {basepath!r}.")
         if not folder.strip("/"):
             raise InvalidOptionError(f"The base path must name a folder after the scheme, not {basepath!r}.")
         self.basepath = basepath.rstrip("/")
@@ -294,9 +286,7 @@ class RemoteFileSystem(_Folder):
         try:
             return fsspec.filesystem(scheme, **self.settings)
         except ImportError as error:
-            raise MissingExtraError(
-                f"{self.basepath} needs a package that is not installed: {error}"
-            ) from error
+            raise MissingExtraError(f"{self.basepath} needs a package that is not installed: {error}") from error
         except ValueError as error:
             raise InvalidOptionError(f"{self.basepath} cannot be used: {error}.") from error
 
@@ -401,7 +391,13 @@ for _class in (
     _class.__module__ = PUBLIC_MODULE
 
 
-async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a blocking function from async code, in a thread.
+
+    Args:
+        function: The function.
+        arguments: Its arguments.
+    """
     import asyncio  # heavy, and here only for callers that have a loop
 
     return await asyncio.to_thread(function, *arguments)

@@ -27,9 +27,7 @@ class _ReferencePickler(Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, type | FunctionType) and (
-            obj.__module__ == "__main__"
-            or "<locals>" in obj.__qualname__
-            or obj.__module__ in _taken_by_value()
+            obj.__module__ == "__main__" or "<locals>" in obj.__qualname__ or obj.__module__ in _taken_by_value()
         ):
             raise _ByValue
         return NotImplemented

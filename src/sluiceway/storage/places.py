@@ -87,9 +87,7 @@ def place_of(storage: Any) -> Place:
         raise InvalidOptionError("result_storage is a NullFileSystem, which keeps nothing")
     if hasattr(storage, "read_path") and hasattr(storage, "write_path"):
         return Place(storage)
-    raise InvalidOptionError(
-        f"result_storage must be a file system, a path or a URL, not a {type(storage).__name__}"
-    )
+    raise InvalidOptionError(f"result_storage must be a file system, a path or a URL, not a {type(storage).__name__}")
 
 
 def place_at(address: str) -> Place | None:

@@ -60,9 +60,7 @@ class ResultStorage:
             key: The name in a storage of the policy's own; None for one made from the content.
         """
         if policy.persist is not True and not (policy.persist is None and self._persist_by_default):
-            return StoredResult(
-                why_not="results of it are not persisted; set persist_result=True to keep them."
-            )
+            return StoredResult(why_not="results of it are not persisted; set persist_result=True to keep them.")
         own = policy.storage is not None or policy.storage_key is not None
         if not own:
             if value is None:

@@ -111,8 +111,10 @@ class Serializer(Generic[D]):
 
     def _options_to_read(self) -> dict[str, Any]:
         """Return the options that another process needs to read what this one wrote."""
-        given = {name: getattr(self, name) for name in self._options()}
-        return {name: value for name, value in given.items() if value != getattr(type(self), name, ...)}
+        return {name: value for name, value in self._given().items() if value != getattr(type(self), name, ...)}
+
+    def _given(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._options()}
 
     @classmethod
     def _options(cls) -> tuple[str, ...]:
@@ -120,12 +122,12 @@ class Serializer(Generic[D]):
         return tuple(sorted(name for name in annotated if name != "type" and not name.startswith("_")))
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and vars(other) == vars(self)
+        return type(other) is type(self) and other._given() == self._given()
 
     __hash__ = None  # type: ignore[assignment]  # compared by value, and options need not be hashable
 
     def __repr__(self) -> str:
-        options = {"type": self.type, **{name: getattr(self, name) for name in self._options()}}
+        options = {"type": self.type, **self._given()}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in options.items())})"
 
 
@@ -155,9 +157,7 @@ class PickleSerializer(Serializer[D]):
         if picklelib_version is not None:
             installed = getattr(_library(picklelib, "picklelib"), "__version__", "one without a version")
             if installed != picklelib_version:
-                raise InvalidOptionError(
-                    f"{picklelib} {picklelib_version} is asked for, but {installed} is installed."
-                )
+                raise InvalidOptionError(f"{picklelib} {picklelib_version} is asked for, but {installed} is installed.")
 
     def dumps(self, obj: D) -> bytes:
         """Return the pickle of a value.
@@ -237,9 +237,7 @@ class JSONSerializer(Serializer[D]):
         if "default" in self.dumps_kwargs:
             raise InvalidOptionError("dumps_kwargs must not contain 'default'; use object_encoder instead.")
         if "object_hook" in self.loads_kwargs:
-            raise InvalidOptionError(
-                "loads_kwargs must not contain 'object_hook'; use object_decoder instead."
-            )
+            raise InvalidOptionError("loads_kwargs must not contain 'object_hook'; use object_decoder instead.")
 
     def dumps(self, obj: D) -> bytes:
         """Return a value as JSON, in UTF-8.
@@ -311,9 +309,7 @@ class CompressedSerializer(Serializer[D]):
         Raises:
             SerializationError: The other serializer does not take it.
         """
-        compressed: bytes = _library(self.compressionlib, "compressionlib").compress(
-            self.serializer.dumps(obj)
-        )
+        compressed: bytes = _library(self.compressionlib, "compressionlib").compress(self.serializer.dumps(obj))
         return compressed
 
     def loads(self, blob: bytes) -> D:
@@ -332,9 +328,7 @@ class CompressedSerializer(Serializer[D]):
         return self.serializer.loads(plain)
 
     def _options_to_read(self) -> dict[str, Any]:
-        options: dict[str, Any] = (
-            {} if self.compressionlib == "lzma" else {"compressionlib": self.compressionlib}
-        )
+        options: dict[str, Any] = {} if self.compressionlib == "lzma" else {"compressionlib": self.compressionlib}
         inner = self.serializer.label
         return options if self.type == f"compressed/{inner}" else {"serializer": inner, **options}
 
@@ -401,9 +395,7 @@ def _library(name: str, option: str, needed: tuple[str, ...] = ()) -> Any:
     try:
         library = import_module(name)
     except ImportError as error:
-        raise InvalidOptionError(
-            f"{option} {name!r} cannot be imported ({error}); is it installed?"
-        ) from error
+        raise InvalidOptionError(f"{option} {name!r} cannot be imported ({error}); is it installed?") from error
     for function in needed:
         if not hasattr(library, function):
             raise InvalidOptionError(f"{option} {name!r} has no function {function!r}.")

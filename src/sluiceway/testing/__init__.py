@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ __all__ = ["Harness", "VirtualClock", "drain", "test_harness"]
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for: pytest loads this package in every project that has Sluiceway installed."""
-    from importlib import import_module
-
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = "clock" if name == "VirtualClock" else "harness"

@@ -50,8 +50,8 @@ class Harness:
     """
 
     def __init__(self, services: Services) -> None:
-        self.services = services
-        self.client = SyncClient(services)
+        self.services: Services = services
+        self.client: SyncClient = SyncClient(services)
 
     @property
     def clock(self) -> Clock:

@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sluiceway import wiring
 from sluiceway.ports.services import Services
@@ -31,13 +32,20 @@ def run(parcel: bytes, send: Callable[[bytes], object]) -> bytes:
         send: Sends facts and log lines to the process that the call comes from.
     """
     opened: Parcel = pickle.loads(parcel)
-    surroundings: Surroundings = pickle.loads(opened.surroundings)
+    surroundings = _surroundings(opened.surroundings)
     if opened.origin == origin():  # a cluster of threads in the very process that called the flow
         return pickle.dumps(attempt(opened, surroundings, wiring.services(), make_runner))
     with _installed(_services(surroundings.settings, send)) as services:
         _redirect_lines(surroundings.levels)
         reply = attempt(opened, surroundings, services, make_runner)
     return pickle.dumps(reply)
+
+
+@lru_cache(maxsize=1)
+def _surroundings(packed: bytes) -> Surroundings:
+    """Return what a call has in common with others, most often with the one before."""
+    surroundings: Surroundings = pickle.loads(packed)
+    return surroundings
 
 
 def _services(settings: Settings, send: Callable[[bytes], object]) -> Services:

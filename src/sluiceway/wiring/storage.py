@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sluiceway.storage.filed import ResultGone, read_record
 from sluiceway.storage.filesystems import (
     LocalFileSystem,
     NullFileSystem,
@@ -10,8 +11,11 @@ from sluiceway.storage.filesystems import (
     RemoteFileSystem,
     WritableDeploymentStorage,
     WritableFileSystem,
+    in_thread,
 )
 from sluiceway.storage.json_objects import sluiceway_json_object_decoder, sluiceway_json_object_encoder
+from sluiceway.storage.places import Place, place_of
+from sluiceway.storage.records import Record
 from sluiceway.storage.serializers import (
     CompressedJSONSerializer,
     CompressedPickleSerializer,
@@ -30,12 +34,18 @@ __all__ = [
     "LocalFileSystem",
     "NullFileSystem",
     "PickleSerializer",
+    "Place",
     "ReadableDeploymentStorage",
     "ReadableFileSystem",
+    "Record",
     "RemoteFileSystem",
+    "ResultGone",
     "Serializer",
     "WritableDeploymentStorage",
     "WritableFileSystem",
+    "in_thread",
+    "place_of",
+    "read_record",
     "resolve_serializer",
     "sluiceway_json_object_decoder",
     "sluiceway_json_object_encoder",

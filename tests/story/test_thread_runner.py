@@ -1,0 +1,297 @@
+"""The thread runner, futures, and what is left when a flow is interrupted."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from typing import Any
+
+import pytest
+
+from sluiceway import flow, task
+from sluiceway.exceptions import CyclicDependencyError
+from sluiceway.futures import as_completed, wait
+from sluiceway.task_runners import TaskRunner, ThreadPoolTaskRunner
+from sluiceway.testing import Harness
+
+pytestmark = pytest.mark.usefixtures("sluiceway_harness")
+
+
+@task
+def ident(x: Any) -> Any:
+    return x
+
+
+@task
+def nested(depth: int) -> int:
+    return 0 if depth == 0 else nested.submit(depth - 1).result() + 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_parent_that_waits_for_its_children_in_a_full_pool_does_not_deadlock(workers: int) -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def deep() -> list[int]:
+        return [future.result() for future in [nested.submit(5) for _ in range(4)]]
+
+    assert deep() == [5, 5, 5, 5]
+
+
+def test_a_mapped_fan_out_in_a_task_does_not_deadlock_with_one_worker() -> None:
+    @task
+    def fans_out(n: int) -> int:
+        return sum(nested.map([1] * n).result())
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def fan() -> list[int]:
+        return fans_out.map([3, 4]).result()
+
+    assert fan() == [3, 4]
+
+
+def test_a_chain_of_futures_does_not_hold_threads_while_it_waits() -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def chain() -> int:
+        future = ident.submit(7)
+        for _ in range(20):
+            future = ident.submit(future)
+        return future.result()
+
+    assert chain() == 7
+
+
+def test_never_more_tasks_at_once_than_max_workers() -> None:
+    lock, running, most = threading.Lock(), [0], [0]
+
+    @task
+    def counts() -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.002)
+        with lock:
+            running[0] -= 1
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=3))
+    def many() -> None:
+        for future in [counts.submit() for _ in range(20)]:
+            future.wait()
+
+    many()
+    assert 1 <= most[0] <= 3
+
+
+def test_a_task_that_waits_for_itself_is_told_so() -> None:
+    box: list[Any] = []
+    filled = threading.Event()
+
+    @task
+    def waits_for_itself() -> None:
+        filled.wait(5)
+        box[0].result()
+
+    @flow
+    def cyclic() -> None:
+        box.append(waits_for_itself.submit())
+        filled.set()
+        with pytest.raises(CyclicDependencyError, match="waits for it"):
+            box[0].result()
+
+    cyclic()
+
+
+def test_two_tasks_that_wait_for_each_other_are_told_so() -> None:
+    box: dict[str, Any] = {}
+    filled = threading.Event()
+
+    @task
+    def waits(other: str) -> None:
+        filled.wait(5)
+        box[other].result()
+
+    @flow
+    def cyclic() -> list[str]:
+        box["a"], box["b"] = waits.submit("b"), waits.submit("a")
+        filled.set()
+        return [type(f.result(raise_on_failure=False)).__name__ for f in box.values()]
+
+    assert "CyclicDependencyError" in cyclic()
+
+
+def test_max_workers_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        ThreadPoolTaskRunner(max_workers=0)
+
+
+def test_context_variables_of_the_caller_reach_the_thread() -> None:
+    from contextvars import ContextVar
+
+    variable: ContextVar[str] = ContextVar("variable", default="outside")
+
+    @task
+    def reads() -> str:
+        return variable.get()
+
+    @flow
+    def sets() -> str:
+        variable.set("inside")
+        return reads.submit().result()
+
+    assert sets() == "inside"
+
+
+def test_the_threads_end_with_the_flow() -> None:
+    @flow
+    def submits() -> None:
+        ident.map(range(50)).wait()
+
+    submits()
+    assert not [t for t in threading.enumerate() if t.name.startswith("sluiceway-worker")]
+
+
+# --- own runners --------------------------------------------------------------------------------
+
+
+def test_an_own_runner_is_made_by_subclassing() -> None:
+    submitted: list[Any] = []
+
+    class Noting(ThreadPoolTaskRunner):
+        def submit(self, task: Any, parameters: Any, wait_for: Any = None, dependencies: Any = None) -> Any:
+            submitted.append(parameters)
+            return super().submit(task, parameters, wait_for, dependencies)
+
+    @flow(task_runner=Noting(max_workers=1))
+    def uses() -> list[int]:
+        return [ident.submit(1).result(), *ident.map([2, 3]).result()]
+
+    assert uses() == [1, 2, 3]
+    assert submitted == [{"x": 1}, {"x": 2}, {"x": 3}]
+    assert issubclass(Noting, TaskRunner)
+
+
+# --- futures ------------------------------------------------------------------------------------
+
+
+def test_a_future_knows_its_run_its_state_and_its_result() -> None:
+    gate = threading.Event()
+
+    @task
+    def waits() -> str:
+        gate.wait(5)
+        return "done"
+
+    @flow
+    def watches() -> None:
+        future = waits.submit()
+        assert future.state.type.value in ("PENDING", "RUNNING")
+        with pytest.raises(TimeoutError, match="did not end within 0.001"):
+            future.result(timeout=0.001)
+        assert future.wait(timeout=0.001) is None
+        seen: list[Any] = []
+        future.add_done_callback(seen.append)
+        gate.set()
+        assert future.result() == "done"
+        assert future.state.is_completed()
+        future.add_done_callback(seen.append)
+        assert seen[-1] is future
+        assert str(future.task_run_id)
+
+    watches()
+
+
+def test_wait_and_as_completed() -> None:
+    gate = threading.Event()
+
+    @task
+    def waits() -> None:
+        gate.wait(5)
+
+    @flow
+    def watches() -> None:
+        slow, quick = waits.submit(), ident.submit(1)
+        assert list(as_completed([quick])) == [quick]
+        with pytest.raises(TimeoutError, match=r"1 \(of 2\) futures unfinished"):
+            list(as_completed([slow, quick], timeout=0.01))
+        done, not_done = wait([slow, quick], timeout=0.01)
+        assert (done, not_done) == ({quick}, {slow})
+        gate.set()
+        assert wait([slow, quick]).not_done == set()
+        assert list(as_completed([])) == []
+
+    watches()
+
+
+def test_results_of_unneeded_futures_do_not_keep_memory_alive(sluiceway_harness: Harness) -> None:
+    class Large:
+        pass
+
+    kept: list[weakref.ref[Large]] = []
+
+    @task(persist_result=False)
+    def makes() -> Large:
+        large = Large()
+        kept.append(weakref.ref(large))
+        return large
+
+    @task(persist_result=False)
+    def takes(x: Any) -> int:
+        return 1
+
+    @flow
+    def drops() -> list[bool]:
+        future = takes.submit(makes.submit())
+        assert future.result() == 1
+        takes(makes.submit())
+        sluiceway_harness.drain()
+        gc.collect()
+        return [reference() is None for reference in kept]
+
+    assert all(drops())
+
+
+def test_a_failing_done_callback_does_not_harm_the_result() -> None:
+    gate = threading.Event()
+
+    @task
+    def waits() -> int:
+        gate.wait(5)
+        return 1
+
+    def breaks(_: Any) -> None:
+        raise RuntimeError("callback")
+
+    @flow
+    def watches() -> int:
+        future = waits.submit()
+        future.add_done_callback(breaks)
+        gate.set()
+        return future.result()
+
+    assert watches() == 1
+
+
+# --- interruption -------------------------------------------------------------------------------
+
+
+def test_a_flow_that_is_interrupted_drops_what_has_not_begun_and_says_so(sluiceway_harness: Harness) -> None:
+    gate = threading.Event()
+
+    @task
+    def waits() -> None:
+        gate.wait(5)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def interrupted() -> None:
+        first = waits.submit()
+        waits.submit()
+        while first.state.name != "Running":
+            time.sleep(0.001)
+        threading.Timer(0.05, gate.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    client = sluiceway_harness.client
+    assert client.read_flow_runs()[0].state_name == "Crashed"
+    assert sorted(run.state_name for run in client.read_task_runs()) == ["Cancelled", "Crashed"]
