@@ -1,14 +1,13 @@
-"""A census of Python's standard library: how large and how complex it is, and which modules it leans on.
+"""A census of Python's standard library: how large and complex it is, and which of its modules it leans on.
 
     python examples/stdlib_census.py [--limit N] [--out DIR] [--processes N]
 
-Each source file is parsed by a task run of its own, in several processes. What came of a file is cached by its
-content, so that a second run parses only what has changed. All of it is then joined into a graph of imports,
-and the modules are ranked by their place in it.
+Each source file is parsed by a task run of its own, in several processes. What came of it is cached by its content,
+so that a second run parses only what has changed. The files are then joined into a graph of imports, and ranked.
 
-Counted is every `.py` file in the folder of the standard library, tests included, but nothing that was installed
-into it (`site-packages`). Tests are left out of the graph, in which they would outweigh the library. Files that
-are no valid Python, of which the tests of Python itself have some, are data like any other.
+Counted is every `.py` file in the folder of the standard library, but for what was installed there
+(`site-packages`). Tests count, but are left out of the graph, where they would outweigh the library. Files that are
+not valid Python, of which the tests of Python itself have some, are data like any other.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -35,11 +33,8 @@ from sluiceway.task_runners import ProcessPoolTaskRunner
 
 INSTALLED = {"site-packages", "dist-packages", "__pycache__"}
 TESTS = {"test", "tests", "idle_test"}
-SHOWN = 24
-"""How many modules the report shows."""
-
-Graph = dict[str, list[str]]
-"""By module, the modules that it imports."""
+SHOWN = 24  # modules in the report
+Graph = dict[str, list[str]]  # by module, the modules that it imports
 
 
 class FileCensus(TypedDict):
@@ -193,23 +188,24 @@ def page_rank(graph: Graph, damping: float = 0.85, tolerance: float = 1e-9) -> d
 def write_tables(files: list[FileCensus], graph: Graph, weights: dict[str, float], out: Path) -> None:
     """Write `census.csv` with every file, and `census.md` with what stands out."""
     importers = Counter(target for targets in graph.values() for target in targets)
-    header = ["module", "lines", "functions", "classes", "complexity", "problem"]
+    columns = ["module", "lines", "functions", "classes", "complexity", "imported_by", "weight", "problem"]
+    rows: list[dict[str, Any]] = [
+        {**file, "imported_by": importers[file["module"]], "weight": weights.get(file["module"])} for file in files
+    ]
     with (out / "census.csv").open("w", encoding="utf-8", newline="") as target:
-        table = csv.DictWriter(target, [*header, "imported_by", "weight"], extrasaction="ignore")
+        table = csv.DictWriter(target, columns, extrasaction="ignore")
         table.writeheader()
-        for file in files:
-            name = file["module"]
-            table.writerow({**file, "imported_by": importers[name], "weight": weights.get(name)})
-    by_name = {file["module"]: file for file in files}
-    page = ["# The standard library", ""]
+        table.writerows(rows)
+    leaders = sorted(rows, key=lambda row: row["weight"] or 0, reverse=True)[:SHOWN]
+    peaks = sorted(files, key=lambda file: file["peak"], reverse=True)[:SHOWN]
+    page = ["# The standard library", "", "![The heaviest modules](ranking.svg)", ""]
     page += ["| module | weight | imported by | lines | functions | complexity |", "|---|--:|--:|--:|--:|--:|"]
-    for name, weight in islice(weights.items(), SHOWN):
-        file = by_name[name]
-        counts = f"{importers[name]:,} | {file['lines']:,} | {file['functions']:,} | {file['complexity']:,}"
-        page.append(f"| {name} | {weight:.2%} | {counts} |")
+    page += [
+        "| {module} | {weight:.2%} | {imported_by:,} | {lines:,} | {functions:,} | {complexity:,} |".format(**row)
+        for row in leaders
+    ]
     page += ["", "## The most complex functions", "", "| function | complexity |", "|---|--:|"]
-    for file in sorted(files, key=lambda file: file["peak"], reverse=True)[:SHOWN]:
-        page.append(f"| {file['module']}.{file['peak'][1]} | {file['peak'][0]} |")
+    page += [f"| {file['module']}.{file['peak'][1]} | {file['peak'][0]} |" for file in peaks]
     page += ["", "## Files that are not valid Python", ""]
     page += [f"- `{file['module']}`: {file['problem']}" for file in files if file["problem"]]
     (out / "census.md").write_text("\n".join(page) + "\n", encoding="utf-8")
@@ -288,13 +284,12 @@ def main() -> None:
         found = stdlib_census.with_options(task_runner=runner)(given.out, given.limit)
     except ParameterTypeError as error:
         parser.error(str(error))
-    mean = found["complexity"] / max(1, found["functions"])
     print(
-        f"{found['files']:,} files, {found['cached']:,} of them from the cache; {found['invalid']} are no valid Python\n"
-        f"{found['lines']:,} lines, {found['classes']:,} classes, {found['functions']:,} functions, "
-        f"whose mean complexity is {mean:.1f}\n"
+        f"{found['files']:,} files: {found['cached']:,} from the cache, {found['invalid']} not valid Python\n"
+        f"{found['lines']:,} lines, {found['classes']:,} classes, {found['functions']:,} functions with a mean "
+        f"complexity of {found['complexity'] / max(1, found['functions']):.1f}\n"
         f"Most leaned on: {', '.join(found['leaders'])}\n"
-        f"Report: {given.out / 'census.md'}, census.csv and ranking.svg beside it\n"
+        f"Report: {given.out / 'census.md'}, with census.csv and ranking.svg\n"
         f"The run: sluiceway show {found['run']}"
     )
 

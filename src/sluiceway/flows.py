@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from types import MethodType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from sluiceway import wiring
+from sluiceway.base.keys import key_of, own_name
 from sluiceway.base.names import check_name
-from sluiceway.base.signatures import colour_of, signature_of
+from sluiceway.base.signatures import signature_of
 from sluiceway.base.versions import file_digest
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_flow
+from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.planning import plan_flow
-from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.describing import describe
-from sluiceway.tasks import check_options, key_of
 from sluiceway.wiring.parameters import ParameterValidator
 from sluiceway.wiring.runners import make_runner
 
 __all__ = ["Flow", "flow"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 Hook = Callable[..., Any]
 
 
-class Flow(Generic[P, R]):
+class Flow(Decorated[P, R_co]):
     """A function whose calls are flow runs. Made by the decorator `flow`, where the arguments are explained."""
+
+    decorator = "flow"
 
     def __init__(
         self,
-        fn: Callable[P, R],
+        fn: Callable[P, R_co],
         name: str | None = None,
         version: str | None = None,
         flow_run_name: str | Callable[..., str] | None = None,
@@ -57,35 +60,23 @@ class Flow(Generic[P, R]):
         on_crashed: list[Hook] | None = None,
         on_running: list[Hook] | None = None,
     ) -> None:
-        given = {key: value for key, value in locals().items() if key not in ("self", "fn", "__class__")}
-        self._options: dict[str, Any] = given
-        self._original = options.function(fn, "flow")
-        plain: Any = getattr(fn, "__func__", fn)
-        self.isstaticmethod = isinstance(fn, staticmethod)
-        self.isclassmethod = isinstance(fn, classmethod)
-        self.ismethod = isinstance(fn, MethodType)
-        self.fn: Callable[P, R] = plain if self.isstaticmethod or self.isclassmethod else fn
-        self.signature = signature_of(self.fn)
-        self.signature.check_reserved("Flow")
-        self.colour = colour_of(self.fn)
-        self.isasync = self.colour in ("async", "async generator")
-        self.isgenerator = self.colour in ("generator", "async generator")
-        own_name = getattr(self.fn, "__name__", None) or type(self.fn).__name__
-        self.name: str = check_name(own_name.replace("_", "-") if name is None else name, "The name of a flow")
-        self.description = description or getattr(self.fn, "__doc__", None)
-        self.flow_key = f"flow:{key_of(self.fn, self.name)}"
-        self.task_runner = _runner_of(task_runner)
-        self._version = version
-        self._validator: ParameterValidator | None = None
-        if validate_parameters:
-            self._validator = ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
-        self.should_validate_parameters = bool(self._validator)
-        self._policy = self._make_policy(given)
-        self.__name__ = own_name
-        self.__qualname__ = getattr(self.fn, "__qualname__", own_name)
-        self.__module__ = getattr(self.fn, "__module__", None) or __name__
-        self.__doc__ = getattr(self.fn, "__doc__", None)
-        self.__wrapped__ = self.fn
+        given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
+        super().__init__(fn, given)
+        chosen = own_name(self.fn).replace("_", "-") if name is None else name
+        self.name: str = check_name(chosen, "The name of a flow")
+        self.flow_key: str = f"flow:{key_of(self.fn, self.name)}"
+        self.task_runner: Any = _runner_of(task_runner)
+        self._version: str | None = version
+        self._validator: ParameterValidator | None = self._make_validator() if validate_parameters else None
+        self._policy: FlowPolicy = self._make_policy(given)
+
+    def _make_validator(self) -> ParameterValidator:
+        return ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
+
+    @property
+    def should_validate_parameters(self) -> bool:
+        """Whether parameters are validated: by default, where there are annotations to do it by."""
+        return bool(self._validator)
 
     def _make_policy(self, given: dict[str, Any]) -> FlowPolicy:
         defaults = wiring.defaults()
@@ -155,7 +146,7 @@ class Flow(Generic[P, R]):
             ParameterTypeError: Some do not fit; the message has a line for each.
             SignatureMismatchError: A name is none of the function's parameters.
         """
-        validator = self._validator or ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
+        validator = self._validator or self._make_validator()
         return validator(parameters)
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +160,7 @@ class Flow(Generic[P, R]):
     # --- calling --------------------------------------------------------------------------------------
 
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
     @overload
     def __call__(
@@ -177,10 +168,10 @@ class Flow(Generic[P, R]):
     ) -> Coroutine[Any, Any, State[T]]: ...
 
     @overload
-    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
 
     @overload
-    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
+    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
 
     def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
@@ -204,49 +195,18 @@ class Flow(Generic[P, R]):
 
     # --- variations -------------------------------------------------------------------------------------
 
-    def with_options(self, **changes: Any) -> Flow[P, R]:
-        """Return a flow of the same function with some options changed.
+    @overload
+    def __get__(self, instance: None, owner: Any) -> Flow[P, R_co]: ...
 
-        Args:
-            changes: Options of the decorator `flow`.
+    @overload
+    def __get__(self: Flow[Concatenate[Any, Q], R_co], instance: object, owner: Any) -> Flow[Q, R_co]: ...
 
-        Raises:
-            TypeError: There is no such option.
-        """
-        check_options(changes, self._options, "flow")
-        given = {**self._options, **{k: v for k, v in changes.items() if v is not NotSet}}
-        changed: Flow[P, R] = type(self)(self._original, **given)
-        return changed
-
-    def __get__(self, instance: Any, owner: Any) -> Flow[P, R]:
+    def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the flow with its first argument bound, as methods do."""
-        if self.isstaticmethod or (instance is None and not self.isclassmethod):
-            return self
-        copied: Flow[P, R] = object.__new__(type(self))
-        copied.__dict__.update(self.__dict__)
-        bound: Any = MethodType(self.fn, owner if self.isclassmethod else instance)
-        copied.fn = copied._original = copied.__wrapped__ = bound
-        copied.signature = self.signature.bound()
-        copied.ismethod, copied.isclassmethod = True, False
-        if self._validator is not None:
-            copied._validator = ParameterValidator(bound, copied.signature, f"flow {self.name!r}")
-        return copied
-
-    def on_completion(self, fn: Hook) -> Hook:
-        """Call a function when a run completes; for use as a decorator.
-
-        Args:
-            fn: Called with the flow, the flow run and the state.
-        """
-        return self._add_hook("completion", fn)
-
-    def on_failure(self, fn: Hook) -> Hook:
-        """Call a function when a run fails; for use as a decorator.
-
-        Args:
-            fn: Called with the flow, the flow run and the state.
-        """
-        return self._add_hook("failure", fn)
+        bound: Flow[Any, Any] = self._bound_to(instance, owner)
+        if bound is not self and self._validator is not None:
+            bound._validator = bound._make_validator()
+        return bound
 
     def on_cancellation(self, fn: Hook) -> Hook:
         """Call a function when a run is cancelled; for use as a decorator.
@@ -271,14 +231,6 @@ class Flow(Generic[P, R]):
             fn: Called with the flow, the flow run and the state.
         """
         return self._add_hook("running", fn)
-
-    def _add_hook(self, kind: str, fn: Hook) -> Hook:
-        option = f"on_{kind}"
-        options.hooks([fn], option, "flow")
-        hooks = self._policy.hooks
-        self._policy = self._policy._replace(hooks=hooks._replace(**{kind: (*getattr(hooks, kind), fn)}))
-        self._options = {**self._options, option: [*(self._options[option] or ()), fn]}
-        return fn
 
     def __repr__(self) -> str:
         return f"Flow(name={self.name!r})"
@@ -360,7 +312,7 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         def report(day: date) -> int: ...
         ```
     """
-    check_options(given, _OPTIONS, "flow")
+    options.check_known(given, _OPTIONS, "flow")
     if fn is None:
         return lambda decorated: Flow(decorated, **given)
     return Flow(fn, **given)

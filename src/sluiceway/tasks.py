@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from types import MethodType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from sluiceway import wiring
+from sluiceway.base.keys import key_of, own_name
 from sluiceway.base.names import check_name
-from sluiceway.base.signatures import colour_of, signature_of
-from sluiceway.cache_policies import DEFAULT, NO_CACHE, CachePolicy
+from sluiceway.base.signatures import signature_of
+from sluiceway.cache_policies import DEFAULT, INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_task
+from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.planning import plan_task
 from sluiceway.model.annotations import NotSet
@@ -26,7 +26,9 @@ from sluiceway.wiring.runners import shared_runner
 __all__ = ["DEFAULT", "NO_CACHE", "Task", "exponential_backoff", "task", "task_input_hash"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 Hook = Callable[..., Any]
@@ -58,17 +60,17 @@ def task_input_hash(context: Any, arguments: dict[str, Any]) -> str | None:
         context: The context of the task run.
         arguments: The arguments by name.
     """
-    from sluiceway.cache_policies import INPUTS, TASK_SOURCE
-
     return (INPUTS + TASK_SOURCE).compute_key(context, arguments, {})
 
 
-class Task(Generic[P, R]):
+class Task(Decorated[P, R_co]):
     """A function whose calls are task runs. Made by the decorator `task`, where the arguments are explained."""
+
+    decorator = "task"
 
     def __init__(
         self,
-        fn: Callable[P, R],
+        fn: Callable[P, R_co],
         name: str | None = None,
         description: str | None = None,
         tags: Iterable[str] | None = None,
@@ -96,32 +98,15 @@ class Task(Generic[P, R]):
         retry_condition_fn: Callable[..., Any] | None = None,
         viz_return_value: Any = None,
     ) -> None:
-        given = {key: value for key, value in locals().items() if key not in ("self", "fn", "__class__")}
-        self._options: dict[str, Any] = given
-        self._original = options.function(fn, "task")
-        plain: Any = getattr(fn, "__func__", fn)
-        self.isstaticmethod = isinstance(fn, staticmethod)
-        self.isclassmethod = isinstance(fn, classmethod)
-        self.ismethod = isinstance(fn, MethodType)
-        self.fn: Callable[P, R] = plain if self.isstaticmethod or self.isclassmethod else fn
-        self.signature = signature_of(self.fn)
-        self.signature.check_reserved("Task")
-        self.colour = colour_of(self.fn)
-        self.isasync = self.colour in ("async", "async generator")
-        self.isgenerator = self.colour in ("generator", "async generator")
-        self.name: str = check_name(name, "The name of a task") if name is not None else _own_name(self.fn)
-        self.description = description or getattr(self.fn, "__doc__", None)
-        self.task_key = key_of(self.fn, self.name)
-        self.version = version
-        self.viz_return_value = viz_return_value
-        self.on_rollback_hooks = list(options.hooks(on_rollback, "on_rollback", "task"))
-        self.on_commit_hooks = list(options.hooks(on_commit, "on_commit", "task"))
-        self.policy = self._make_policy(given)
-        self.__name__ = _own_name(self.fn)
-        self.__qualname__ = getattr(self.fn, "__qualname__", self.__name__)
-        self.__module__ = getattr(self.fn, "__module__", None) or __name__
-        self.__doc__ = getattr(self.fn, "__doc__", None)
-        self.__wrapped__ = self.fn
+        given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
+        super().__init__(fn, given)
+        self.name: str = own_name(self.fn) if name is None else check_name(name, "The name of a task")
+        self.task_key: str = key_of(self.fn, self.name)
+        self.version: str | None = version
+        self.viz_return_value: Any = viz_return_value
+        self.on_rollback_hooks: list[Hook] = list(options.hooks(on_rollback, "on_rollback", "task"))
+        self.on_commit_hooks: list[Hook] = list(options.hooks(on_commit, "on_commit", "task"))
+        self._policy: TaskPolicy = self._make_policy(given)
 
     def _make_policy(self, given: dict[str, Any]) -> TaskPolicy:
         defaults = wiring.defaults()
@@ -131,11 +116,11 @@ class Task(Generic[P, R]):
             options.hooks(given["on_completion"], "on_completion", "task"),
             options.hooks(given["on_failure"], "on_failure", "task"),
         )
-        cache = _cache_policy(given)
+        cache = options.cache_policy(given)
         return TaskPolicy(
             self.name,
             self.task_key,
-            _tag_set(given["tags"]),
+            options.tags(given["tags"]),
             options.seconds(given["timeout_seconds"], "timeout_seconds"),
             options.retry_policy(
                 defaults.tasks_default_retries if retries is None else retries,
@@ -158,6 +143,11 @@ class Task(Generic[P, R]):
             options.run_name(given["task_run_name"], "task_run_name"),
             cache is None and not any(hooks),
         )
+
+    @property
+    def policy(self) -> TaskPolicy:
+        """What the task was told about how it is to run."""
+        return self._policy
 
     # --- what the task was told, by the names of the options ----------------------------------------
 
@@ -189,7 +179,7 @@ class Task(Generic[P, R]):
     # --- calling --------------------------------------------------------------------------------------
 
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
     @overload
     def __call__(
@@ -197,10 +187,10 @@ class Task(Generic[P, R]):
     ) -> Coroutine[Any, Any, State[T]]: ...
 
     @overload
-    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
 
     @overload
-    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
+    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
 
     def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
@@ -228,7 +218,7 @@ class Task(Generic[P, R]):
     ) -> Future[T]: ...
 
     @overload
-    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
 
     @overload
     def submit(
@@ -236,7 +226,7 @@ class Task(Generic[P, R]):
     ) -> State[T]: ...
 
     @overload
-    def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
+    def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
 
     @overload
     def submit(
@@ -244,7 +234,7 @@ class Task(Generic[P, R]):
     ) -> Future[T]: ...
 
     @overload
-    def submit(self, *args: Any, wait_for: Any, **kwargs: Any) -> Future[R]: ...
+    def submit(self, *args: Any, wait_for: Any, **kwargs: Any) -> Future[R_co]: ...
 
     def submit(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
@@ -272,13 +262,13 @@ class Task(Generic[P, R]):
     ) -> list[State[T]]: ...
 
     @overload
-    def map(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> list[State[R]]: ...
+    def map(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> list[State[R_co]]: ...
 
     @overload
     def map(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> FutureList[T]: ...
 
     @overload
-    def map(self, *args: Any, **kwargs: Any) -> FutureList[R]: ...
+    def map(self, *args: Any, **kwargs: Any) -> FutureList[R_co]: ...
 
     def map(self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any) -> Any:
         """Hand the task to the task runner once for each item, and return the futures in order.
@@ -314,55 +304,15 @@ class Task(Generic[P, R]):
 
     # --- variations -------------------------------------------------------------------------------------
 
-    def with_options(self, **changes: Any) -> Task[P, R]:
-        """Return a task of the same function with some options changed.
+    @overload
+    def __get__(self, instance: None, owner: Any) -> Task[P, R_co]: ...
 
-        Args:
-            changes: Options of the decorator `task`.
+    @overload
+    def __get__(self: Task[Concatenate[Any, Q], R_co], instance: object, owner: Any) -> Task[Q, R_co]: ...
 
-        Raises:
-            TypeError: There is no such option.
-        """
-        check_options(changes, self._options, "task")
-        given = {**self._options, **{k: v for k, v in changes.items() if v is not NotSet}}
-        changed: Task[P, R] = type(self)(self._original, **given)
-        return changed
-
-    def __get__(self, instance: Any, owner: Any) -> Task[P, R]:
+    def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the task with its first argument bound, as methods do."""
-        if self.isstaticmethod or (instance is None and not self.isclassmethod):
-            return self
-        copied: Task[P, R] = object.__new__(type(self))
-        copied.__dict__.update(self.__dict__)
-        bound: Any = MethodType(self.fn, owner if self.isclassmethod else instance)
-        copied.fn = copied._original = copied.__wrapped__ = bound
-        copied.signature = self.signature.bound()
-        copied.ismethod, copied.isclassmethod = True, False
-        return copied
-
-    def on_completion(self, fn: Hook) -> Hook:
-        """Call a function when a run completes; for use as a decorator.
-
-        Args:
-            fn: Called with the task, the task run and the state.
-        """
-        return self._add_hook("completion", fn)
-
-    def on_failure(self, fn: Hook) -> Hook:
-        """Call a function when a run fails; for use as a decorator.
-
-        Args:
-            fn: Called with the task, the task run and the state.
-        """
-        return self._add_hook("failure", fn)
-
-    def on_running(self, fn: Hook) -> Hook:
-        """Call a function when a run starts to run; for use as a decorator.
-
-        Args:
-            fn: Called with the task, the task run and the state.
-        """
-        return self._add_hook("running", fn)
+        return self._bound_to(instance, owner)
 
     def on_rollback(self, fn: Hook) -> Hook:
         """Call a function when a transaction that a run took part in is rolled back; for use as a decorator.
@@ -382,78 +332,8 @@ class Task(Generic[P, R]):
         self.on_commit_hooks.extend(options.hooks([fn], "on_commit", "task"))
         return fn
 
-    def _add_hook(self, kind: str, fn: Hook) -> Hook:
-        option = f"on_{kind}"
-        options.hooks([fn], option, "task")
-        hooks = self.policy.hooks
-        hooks = hooks._replace(**{kind: (*getattr(hooks, kind), fn)})
-        self.policy = self.policy._replace(hooks=hooks, plain=False)
-        self._options = {**self._options, option: [*(self._options[option] or ()), fn]}
-        return fn
-
     def __repr__(self) -> str:
         return f"Task(name={self.name!r}, key={self.task_key!r})"
-
-
-def key_of(fn: Any, name: str) -> str:
-    """Return what names a function in every run and process.
-
-    Args:
-        fn: The function.
-        name: Its name as a task or flow.
-    """
-    module = getattr(fn, "__module__", None) or "unknown"
-    if module == "__main__":  # the same file, imported by `sluiceway run`, goes by its own name
-        path = getattr(sys.modules.get("__main__"), "__file__", None) or "__main__"
-        module = path.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
-    qualified = getattr(fn, "__qualname__", None) or name
-    key = f"{module}.{qualified}"
-    return key if qualified.rpartition(".")[2] == name else f"{key}:{name}"
-
-
-def check_options(changes: dict[str, Any], known: dict[str, Any], decorator: str) -> None:
-    """Refuse options that there are not.
-
-    Args:
-        changes: The options that were given.
-        known: The options that there are.
-        decorator: `flow` or `task`, for the message.
-
-    Raises:
-        TypeError: There is no such option.
-    """
-    unknown = [name for name in changes if name not in known]
-    if unknown:
-        listed = ", ".join(sorted(known))
-        raise TypeError(f"@{decorator} has no option {unknown[0]!r}; its options are: {listed}.")
-
-
-def _own_name(fn: Any) -> str:
-    return getattr(fn, "__name__", None) or type(fn).__name__
-
-
-def _tag_set(tags: Any) -> frozenset[str]:
-    listed = frozenset([tags] if isinstance(tags, str) else tags or ())
-    if not all(isinstance(tag, str) for tag in listed):
-        raise TypeError(f"`tags` must be texts, but {tags!r} holds something else.")
-    return listed
-
-
-def _cache_policy(given: dict[str, Any]) -> Any:
-    """Return the cache policy that options stand for; None where nothing is cached."""
-    if given["cache_key_fn"] is not None:
-        if not callable(given["cache_key_fn"]):
-            raise TypeError(f"`cache_key_fn` must be a function, not {given['cache_key_fn']!r}.")
-        return CachePolicy.from_cache_key_fn(given["cache_key_fn"])
-    policy = given["cache_policy"]
-    if policy is NotSet or policy is None:
-        stays = given["persist_result"] or given["cache_expiration"] is not None
-        return DEFAULT if stays and policy is NotSet and not given["result_storage_key"] else None
-    if policy is NO_CACHE or given["persist_result"] is False:
-        return None
-    if not isinstance(policy, CachePolicy):
-        raise TypeError(f"`cache_policy` must be a cache policy such as INPUTS, not {policy!r}.")
-    return policy
 
 
 @overload
@@ -537,7 +417,7 @@ def task(fn: Any = None, /, **given: Any) -> Any:
         def fetch(url: str) -> bytes: ...
         ```
     """
-    check_options(given, _OPTIONS, "task")
+    options.check_known(given, _OPTIONS, "task")
     if fn is None:
         return lambda decorated: Task(decorated, **given)
     return Task(fn, **given)

@@ -57,10 +57,18 @@ def test_an_unknown_run_is_refused_with_the_remedy(
     assert refused(command, name) == f"There is no run {name!r}. See the runs with: sluiceway ls --all"
 
 
+def test_the_name_of_a_flow_is_refused_and_its_newest_run_is_named(scribe: Scribe, refused: Callable[..., str]) -> None:
+    scribe.flow_run("census", "older")
+    scribe.flow_run("census", "brisk-otter", at=5)
+    assert refused("show", "census") == (
+        "There is no run 'census'. The newest run of the flow 'census' is 'brisk-otter'."
+    )
+
+
 def test_a_name_of_several_runs_is_refused_and_they_are_listed(scribe: Scribe, refused: Callable[..., str]) -> None:
     both = [scribe.flow_run("census", "nightly"), scribe.flow_run("report", "nightly", at=60)]
     first, *candidates = refused("show", "nightly").splitlines()
-    assert first == "'nightly' is the name of several runs. Name one by its id:"
+    assert first == "'nightly' stands for several runs. Name one by its id:"
     assert [line.split()[0] for line in candidates] == [str(run.id) for run in reversed(both)]
     assert "(report, Completed, 59m ago)" in candidates[0]
 

@@ -8,6 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
+from sluiceway import flow
 from sluiceway.base import ids, times
 from sluiceway.model.facts import (
     Fact,
@@ -21,6 +22,8 @@ from sluiceway.model.facts import (
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.states import StateType
 from sluiceway.recording.progress import Board, LiveDisplay, PlainDisplay, RunTally, display_on, picture
+from sluiceway.testing import Harness
+from sluiceway.wiring.progress import show_progress
 from tests.cli.scribe import state_at
 
 PENDING, RUNNING = StateType.PENDING, StateType.RUNNING
@@ -277,3 +280,26 @@ def test_lines_that_are_printed_meanwhile_are_not_folded(monkeypatch: pytest.Mon
     print("long " * 100)
     display(story.end)
     assert "long " * 99 in out.getvalue()
+
+
+def test_the_process_shows_progress_of_its_flows_to_its_end(place: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, at_exit = Terminal(), []
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("sys.stderr", out)
+    monkeypatch.setattr("atexit.register", lambda *call: at_exit.append(call))
+    recorder = place.services.recorder
+    show_progress(recorder)
+
+    @flow
+    def counted() -> None: ...
+
+    counted()
+    ((end, *arguments),) = at_exit
+    end(*arguments)
+    assert "counted" in out.getvalue()
+    assert recorder.listeners == []
+
+
+def test_a_process_without_a_terminal_shows_no_progress(place: Harness) -> None:
+    show_progress(place.services.recorder)
+    assert place.services.recorder.listeners == []

@@ -63,8 +63,12 @@ FLOWS = """
         raise KeyboardInterrupt
 
     @flow
-    def leave() -> None:
-        raise SystemExit(7)
+    def leave(code: int = 7) -> None:
+        raise SystemExit(code)
+
+    @flow
+    def return_an_exception() -> BaseException:
+        return KeyboardInterrupt()
 """
 
 
@@ -300,6 +304,11 @@ def test_ctrl_c_gives_exit_code_130_and_the_state_says_so(
 
 def test_a_flow_that_exits_ends_the_command_with_its_code(file: Path, sluiceway: Callable[..., Result]) -> None:
     assert sluiceway("run", f"{file}:leave").exit_code == 7
+    assert sluiceway("run", f"{file}:leave", "-p", "code=0").exit_code == 1  # it did not complete
+
+
+def test_a_flow_that_returns_an_exception_has_completed(file: Path, sluiceway: Callable[..., Result]) -> None:
+    assert sluiceway("run", f"{file}:return_an_exception").exit_code == 0
 
 
 def test_json_is_the_record_of_the_run(file: Path, as_data: Callable[..., Any], place: Harness) -> None:

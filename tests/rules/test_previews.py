@@ -12,7 +12,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluiceway.base.previews import preview
@@ -25,6 +25,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, st.integers(10, 300))
+@settings(max_examples=50)
 def test_a_preview_is_never_longer_than_asked(value: object, limit: int) -> None:
     assert len(preview(value, limit)) <= limit
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluiceway.base.errors import InvalidOptionError, SerializationError
@@ -93,12 +93,14 @@ def module_function(x: int) -> int:
 
 
 @given(TREES)
+@settings(max_examples=50)
 def test_pickles_come_back_equal(value: object) -> None:
     serializer = PickleSerializer[object]()
     assert serializer.loads(serializer.dumps(value)) == value
 
 
 @given(TREES)
+@settings(max_examples=50)
 def test_json_comes_back_equal_and_of_the_same_types(value: Any) -> None:
     serializer = JSONSerializer[Any]()
     restored = serializer.loads(serializer.dumps(value))
@@ -107,6 +109,7 @@ def test_json_comes_back_equal_and_of_the_same_types(value: Any) -> None:
 
 
 @given(TREES, st.sampled_from(["lzma", "zlib", "gzip", "bz2"]), st.sampled_from(["json", "pickle"]))
+@settings(max_examples=50)
 def test_compressed_values_come_back_equal(value: object, library: str, inner: str) -> None:
     serializer = CompressedSerializer[object](serializer=inner, compressionlib=library)
     assert resolve_serializer(serializer.label).loads(serializer.dumps(value)) == value

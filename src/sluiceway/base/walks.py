@@ -248,9 +248,7 @@ class CodeWalk(Walk):
         """Whether a resource makes a resource of what holds it."""
 
     def _is_own(self, module: str) -> bool:
-        return sources.is_own(module) or (
-            module.partition(".")[0] == self._home and not sources.is_standard(module)
-        )
+        return sources.is_own(module) or (module.partition(".")[0] == self._home and not sources.is_standard(module))
 
     def _compound(self, value: Any, kind: type) -> bytes:
         """Return the token of a compound; of a resource, its type is all that counts.

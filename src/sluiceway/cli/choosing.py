@@ -32,9 +32,9 @@ def find_run(store: Store, text: str | None) -> FlowRun | TaskRun:
         return _newest(store)
     found = _by_identifier(store, text) or _by_name(store, text) or _by_prefix(store, text)
     if not found:
-        raise Refusal(f"There is no run {text!r}. See the runs with: sluiceway ls --all")
+        raise Refusal(f"There is no run {text!r}. {_hint(store, text)}")
     if len(found) > 1:
-        raise Refusal(f"{text!r} is the name of several runs. Name one by its id:\n{_candidates(found)}")
+        raise Refusal(f"{text!r} stands for several runs. Name one by its id:\n{_candidates(found)}")
     return found[0]
 
 
@@ -68,6 +68,14 @@ def _by_prefix(store: Store, text: str) -> list[FlowRun | TaskRun]:
     return list(
         store.read_task_runs(TaskRunQuery(key_prefix=prefix), order=RunOrder.NEWEST_FIRST, limit=CANDIDATES).items
     )
+
+
+def _hint(store: Store, text: str) -> str:
+    """Return what a person may have meant."""
+    of_flow = store.read_flow_runs(FlowRunQuery(flow_names=(text,)), limit=1).items
+    if of_flow:
+        return f"The newest run of the flow {text!r} is {of_flow[0].name!r}."
+    return "See the runs with: sluiceway ls --all"
 
 
 def _candidates(runs: list[FlowRun | TaskRun]) -> str:

@@ -41,7 +41,7 @@ def path(machine_readable: bool) -> None:
 @command.command()
 @json_option
 def upgrade(machine_readable: bool) -> None:
-    """Bring the run database up to this version of Sluiceway, keeping what is in it.
+    """Bring the run database up to this version, keeping what is in it.
 
     Using a database does the same by itself. One that a newer version wrote is left alone.
 

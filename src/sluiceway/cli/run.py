@@ -35,7 +35,6 @@ DRAIN_SECONDS = 10.0
 SIGNALLED = 128
 """Added to the number of a signal to make the exit code of a process that it ended."""
 
-
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 200
 
@@ -143,16 +142,18 @@ def _called(flow: AnyFlow, arguments: dict[str, Any]) -> State[Any]:
 
 def _exit_code(state: State[Any]) -> int:
     """Return what the process is to tell the one that started it."""
+    if state.is_completed():
+        return 0
     match state.data:
         case KeyboardInterrupt():
             return INTERRUPTED
         case TerminationSignal(signal=number):
             return SIGNALLED + number
         case SystemExit(code=int(code)):
-            return code
+            return code or 1
         case BaseException() as error if type(error).__name__ == "CancelledError":
             return INTERRUPTED  # what becomes of Ctrl-C in the event loop of this command
-    return 0 if state.is_completed() else 1
+    return 1
 
 
 def _record(flow: AnyFlow, state: State[Any], run: FlowRun | None) -> dict[str, Any]:

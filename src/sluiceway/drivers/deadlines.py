@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
     _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
@@ -81,7 +81,7 @@ class DeadlineExceeded(BaseException):
     def __init__(self, watch: Watch | None = None) -> None:
         self.watch = _pending_here() if watch is None else watch
         super().__init__(f"the time of {self.watch.seconds:g} s is over")
-        self.watch._raised = ref(self)
+        self.watch._note(self)
 
 
 class Watch:
@@ -131,6 +131,9 @@ class Watch:
         """Stop the clock: a body that ended late has missed its deadline, interrupted or not."""
         if monotonic() >= self._due:
             self.expired = True
+
+    def _note(self, raised: DeadlineExceeded) -> None:
+        self._raised = ref(raised)
 
     def _is_unwinding(self) -> bool:
         """Return whether the body has been interrupted, and has not swallowed that."""
@@ -300,10 +303,13 @@ class _ThreadWatch(Watch):
         self._thread = threading.get_ident()
         self._outer: _ThreadWatch | None = None
         self._fired = False
+        self._news: DeadlineExceeded | None = None
 
     def __enter__(self) -> Watch:
         self._begin()
         self._outer = _here.innermost
+        while self._outer is not None and self._outer._closed:
+            self._outer = self._outer._outer
         _here.innermost = self
         try:
             _watcher.add(self)
@@ -327,6 +333,11 @@ class _ThreadWatch(Watch):
             _watcher.release(self)
         self._conclude(exc)
 
+    def _note(self, raised: DeadlineExceeded) -> None:
+        super()._note(raised)
+        if not self._closed:
+            self._news = raised  # for the watcher: see `_exits_cut_short`
+
     def _is_pending(self) -> bool:
         """Return whether this has fired and its thread has not noticed yet."""
         return self._fired and self._raised is None
@@ -349,6 +360,15 @@ def _pending_here() -> _ThreadWatch:
     if watch is None:
         raise TypeError("DeadlineExceeded() needs the watch whose time is over")
     return watch
+
+
+def _exits_cut_short(raised: DeadlineExceeded) -> Iterator[_ThreadWatch]:
+    """Yield the deadlines that were not left because an interruption arrived in their very `__exit__`."""
+    traceback = raised.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code is _ThreadWatch.__exit__.__code__:
+            yield traceback.tb_frame.f_locals["self"]
+        traceback = traceback.tb_next
 
 
 class _Watcher:
@@ -386,21 +406,20 @@ class _Watcher:
         with self._lock:
             if watch._closed:
                 return
-            inner = _here.innermost
-            while inner is not None and inner is not watch:
-                self._forget(inner)
-                inner._closed = True
-                inner = inner._outer
-            self._forget(watch)
+            while (inner := _here.innermost) is not None and inner is not watch:
+                self._close(inner)
+                _here.innermost = inner._outer
+            self._close(watch)
+            _here.innermost = watch._outer
             if not self._watches:
                 self._wake_by(monotonic() + LINGER)
-            _here.innermost = watch._outer
-            watch._closed = True
 
-    def _forget(self, watch: _ThreadWatch) -> None:
+    def _close(self, watch: _ThreadWatch) -> None:
         self._watches.discard(watch)
         if watch._is_pending():
             _interrupter()(watch._thread, None)
+        watch._news = None
+        watch._closed = True
 
     def _wake_by(self, moment: float) -> None:
         if moment < self._wakes_at and self._bell.locked():
@@ -426,6 +445,11 @@ class _Watcher:
     def _look(self) -> float | None:
         """Interrupt what is over; return the seconds until the next look, or None where it was the last."""
         with self._lock:
+            for watch in tuple(self._watches):
+                if watch._news is not None:
+                    for left in _exits_cut_short(watch._news):
+                        self._close(left)
+                    watch._news = None
             if self._watches:
                 self._wakes_at = self._interrupt()
             elif not self._idle:

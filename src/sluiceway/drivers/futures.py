@@ -187,7 +187,7 @@ class FutureList(list[Future[R]]):
         return values
 
 
-class DoneAndNotDoneFutures(NamedTuple):
+class DoneAndNotDoneFutures(NamedTuple, Generic[R]):
     """What `wait` found.
 
     Args:
@@ -195,11 +195,11 @@ class DoneAndNotDoneFutures(NamedTuple):
         not_done: Those that have not.
     """
 
-    done: set[Future[Any]]
-    not_done: set[Future[Any]]
+    done: set[Future[R]]
+    not_done: set[Future[R]]
 
 
-def wait(futures: Iterable[Future[R]], timeout: float | None = None) -> DoneAndNotDoneFutures:
+def wait(futures: Iterable[Future[R]], timeout: float | None = None) -> DoneAndNotDoneFutures[R]:
     """Wait until all futures have ended, or the time is over.
 
     Args:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sluiceway.base.errors import InvalidOptionError
+from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import RetryPolicy
+from sluiceway.rules.caching import DEFAULT, NO_CACHE, CachePolicy
 
 DELAY_LIMIT = 50
 """Retry delays that can be listed one by one."""
@@ -128,3 +130,56 @@ def function(fn: Any, decorator: str) -> Any:
     if name == "<lambda>" and decorator == "flow":
         raise TypeError("@flow cannot go on a lambda, which has no name; define a function with `def`.")
     return fn
+
+
+def check_known(given: dict[str, Any], known: Iterable[str], decorator: str) -> None:
+    """Refuse options that there are not.
+
+    Args:
+        given: The options that were given.
+        known: The names of those that there are.
+        decorator: `flow` or `task`, for the message.
+
+    Raises:
+        TypeError: There is no such option.
+    """
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            raise TypeError(f"@{decorator} has no option {name!r}; its options are: {', '.join(names)}.")
+
+
+def tags(given: Any) -> frozenset[str]:
+    """Return an option that lists tags; a single text is one tag.
+
+    Raises:
+        TypeError: One of them is no text.
+    """
+    listed = frozenset([given] if isinstance(given, str) else given or ())
+    if not all(isinstance(tag, str) for tag in listed):
+        raise TypeError(f"`tags` must be texts, but {given!r} holds something else.")
+    return listed
+
+
+def cache_policy(given: dict[str, Any]) -> CachePolicy | None:
+    """Return the cache policy that the options of a task stand for; None where nothing is cached.
+
+    Args:
+        given: The options by name.
+
+    Raises:
+        TypeError: `cache_key_fn` or `cache_policy` cannot be used as one.
+    """
+    key_fn, policy, persist = given["cache_key_fn"], given["cache_policy"], given["persist_result"]
+    if key_fn is not None:
+        if not callable(key_fn):
+            raise TypeError(f"`cache_key_fn` must be a function, not {key_fn!r}.")
+        return None if persist is False else CachePolicy.from_cache_key_fn(key_fn)
+    if policy is NotSet:
+        stays = (persist or given["cache_expiration"] is not None) and not given["result_storage_key"]
+        return DEFAULT if stays else None
+    if policy is None or policy is NO_CACHE or persist is False:
+        return None
+    if not isinstance(policy, CachePolicy):
+        raise TypeError(f"`cache_policy` must be a cache policy such as INPUTS, not {policy!r}.")
+    return policy

@@ -64,9 +64,11 @@ def _is_machinery(trace: TracebackType) -> bool:
 def _forms(error: BaseException) -> Iterator[Any]:
     """Yield what may be pickled for an exception, the best first."""
     yield error
-    attributes = vars(error)
-    yield _Restored(remade, (type(error), error.args, attributes))
-    yield _Restored(remade, (type(error), error.args, {k: v for k, v in attributes.items() if _survives(v)}))
+    args, attributes = error.args, vars(error)
+    if isinstance(error, BaseExceptionGroup):
+        args = (error.message, [_Restored(pickle.loads, (pack_error(member),)) for member in error.exceptions])
+    yield _Restored(remade, (type(error), args, attributes))
+    yield _Restored(remade, (type(error), args, {k: v for k, v in attributes.items() if _survives(v)}))
 
 
 def _survives(value: object) -> bool:
@@ -113,7 +115,13 @@ Description = tuple[type[BaseException], str, str, str]
 
 def _description_of(error: BaseException) -> Description:
     kind = type(error)
-    base = next(ancestor for ancestor in kind.__mro__ if ancestor.__module__ == "builtins")
+    base = next(
+        ancestor
+        for ancestor in kind.__mro__
+        if ancestor.__module__ == "builtins"
+        and issubclass(ancestor, BaseException)
+        and not issubclass(ancestor, BaseExceptionGroup)
+    )
     return base, kind.__module__, kind.__qualname__, str(error)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sluiceway.base.errors import MissingResult, SerializationError, StoreError
+from sluiceway.base.errors import MissingResult, SerializationError
 from sluiceway.base.previews import preview
 from sluiceway.base.times import Moment
 from sluiceway.model.policies import ResultPolicy
@@ -60,7 +60,7 @@ class ResultStorage:
             key: The name in a storage of the policy's own; None for one made from the content.
         """
         if policy.persist is not True and not (policy.persist is None and self._persist_by_default):
-            return StoredResult(why_not="results of it are not persisted; set persist_result=True to keep them.")
+            return StoredResult(why_not="Results are not persisted here; set persist_result=True to keep this one.")
         own = policy.storage is not None or policy.storage_key is not None
         if not own:
             if value is None:
@@ -78,7 +78,7 @@ class ResultStorage:
         except SerializationError as error:
             return StoredResult(why_not=str(error))
         except Exception as error:  # whatever a serializer or file system raises, the run has its value
-            return StoredResult(why_not=f"it could not be written: {error} ({type(error).__name__}).")
+            return StoredResult(why_not=f"The result could not be written: {error} ({type(error).__name__}).")
 
     def open(self, stored: StoredResult) -> Any:
         """Return the value of a stored result.
@@ -90,7 +90,7 @@ class ResultStorage:
             MissingResult: It was not stored, has gone, or cannot be read any more; the message says which.
         """
         if stored.why_not is not None:
-            raise MissingResult(f"The result was not stored: {stored.why_not}")
+            raise MissingResult(stored.why_not)
         if stored.serializer == NOTHING.serializer:
             return None
         payload = stored.blob if stored.location is None else self._files().read(stored.location).payload
@@ -120,7 +120,7 @@ class ResultStorage:
                 return self._files().find(key, policy, at)
             recent = self._recent.get(key, at)
             entry = recent if recent is not None else self._store.read_cached(key)
-        except (StoreError, MissingResult, OSError, ValueError, ImportError) as error:
+        except Exception as error:  # whatever a store or file system raises, the run can do without
             return CachedResult(key, StoredResult(why_not=str(error)), at)
         return None if entry is None or (entry.expires is not None and entry.expires <= at) else entry
 
@@ -153,9 +153,7 @@ class ResultStorage:
 
     def _files(self) -> FiledResults:
         if self._filed is None:
-            from sluiceway.storage.filed import (
-                FiledResults,
-            )  # heavy, and many programs have small results only
+            from sluiceway.storage.filed import FiledResults  # heavy, and many programs have small results only
 
             self._filed = FiledResults(self._folder)
         return self._filed

@@ -1,0 +1,107 @@
+"""Decorated functions: what flows and tasks are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from types import MethodType
+from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
+
+from sluiceway.base.signatures import colour_of, signature_of
+from sluiceway.model.annotations import NotSet
+from sluiceway.model.policies import FlowPolicy, TaskPolicy
+from sluiceway.rules import options
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+Hook = Callable[..., Any]
+
+
+class Decorated(Generic[P, R_co]):
+    """A function with options, whose calls are runs.
+
+    Args:
+        fn: The function that was decorated; possibly a `staticmethod` or `classmethod`.
+        given: The options, by name.
+    """
+
+    decorator: ClassVar[str]
+    """The name of the decorator: `flow` or `task`."""
+
+    _policy: Any
+
+    def __init__(self, fn: Any, given: dict[str, Any]) -> None:
+        self._options: dict[str, Any] = given
+        self._original: Any = options.function(fn, self.decorator)
+        self.isstaticmethod: bool = isinstance(fn, staticmethod)
+        self.isclassmethod: bool = isinstance(fn, classmethod)
+        self.ismethod: bool = isinstance(fn, MethodType)
+        self.fn: Callable[P, R_co] = fn.__func__ if self.isstaticmethod or self.isclassmethod else fn
+        self.signature = signature_of(self.fn)
+        self.signature.check_reserved(self.decorator.capitalize())
+        self.colour: str = colour_of(self.fn)
+        self.isasync: bool = self.colour in ("async", "async generator")
+        self.isgenerator: bool = self.colour in ("generator", "async generator")
+        self.description: str | None = given["description"] or getattr(self.fn, "__doc__", None)
+        update_wrapper(self, self.fn, updated=())  # type: ignore[arg-type]  # it is callable by its subclasses
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return one of the same function with some options changed.
+
+        Args:
+            changes: Options of the decorator.
+
+        Raises:
+            TypeError: There is no such option.
+        """
+        options.check_known(changes, self._options, self.decorator)
+        kept = {name: value for name, value in changes.items() if value is not NotSet}
+        return type(self)(self._original, **{**self._options, **kept})
+
+    def _bound_to(self, instance: Any, owner: Any) -> Any:
+        """Return one with its first argument bound, as methods have it."""
+        if self.isstaticmethod or (instance is None and not self.isclassmethod):
+            return self
+        copied: Any = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        bound: Any = MethodType(self.fn, owner if self.isclassmethod else instance)
+        copied.fn = copied._original = copied.__wrapped__ = bound
+        copied.signature = self.signature.bound()
+        copied.ismethod, copied.isclassmethod = True, False
+        return copied
+
+    def on_completion(self, fn: Hook) -> Hook:
+        """Call a function when a run completes; for use as a decorator.
+
+        Args:
+            fn: Called with the flow or task, the run and the state.
+        """
+        return self._add_hook("completion", fn)
+
+    def on_failure(self, fn: Hook) -> Hook:
+        """Call a function when a run fails for good; for use as a decorator.
+
+        Args:
+            fn: Called with the flow or task, the run and the state.
+        """
+        return self._add_hook("failure", fn)
+
+    def on_running(self, fn: Hook) -> Hook:
+        """Call a function when a run starts to run; for use as a decorator.
+
+        Args:
+            fn: Called with the flow or task, the run and the state.
+        """
+        return self._add_hook("running", fn)
+
+    def _add_hook(self, kind: str, fn: Hook) -> Hook:
+        option = f"on_{kind}"
+        options.hooks([fn], option, self.decorator)
+        policy: FlowPolicy | TaskPolicy = self._policy
+        hooks = policy.hooks._replace(**{kind: (*getattr(policy.hooks, kind), fn)})
+        self._policy = policy._replace(hooks=hooks)
+        if isinstance(self._policy, TaskPolicy):
+            self._policy = self._policy._replace(plain=False)
+        self._options = {**self._options, option: [*(self._options[option] or ()), fn]}
+        return fn
