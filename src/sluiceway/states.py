@@ -183,9 +183,7 @@ def Paused(
         raise ValueError("Give `timeout_seconds` or `pause_expiration_time`, not both.")
     if timeout_seconds is not None:
         pause_expiration_time = times.to_datetime(times.now()) + timedelta(seconds=timeout_seconds)
-    details = StateDetails(
-        pause_timeout=pause_expiration_time, pause_reschedule=reschedule, pause_key=pause_key
-    )
+    details = StateDetails(pause_timeout=pause_expiration_time, pause_reschedule=reschedule, pause_key=pause_key)
     return _state(StateType.PAUSED, None, {"state_details": details, **kwargs})
 
 

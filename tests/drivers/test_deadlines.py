@@ -335,23 +335,77 @@ def test_an_inner_deadline_still_comes_when_the_outer_one_was_swallowed(
     run: Callable[[Scenario], None],
 ) -> None:
     def scenario() -> None:
-        inner, outer = deadline(2 * SOON), deadline(SOON)
-        swallowed = []
+        inner, outer = deadline(3 * SOON), deadline(SOON)
+        swallowed = set()
 
         def stubborn() -> None:
-            try:
-                spin()
-            except DeadlineExceeded as late:
-                swallowed.append(late.watch)
-            spin()
+            while True:
+                try:
+                    spin()
+                except DeadlineExceeded as late:
+                    if late.watch is inner:
+                        raise
+                    swallowed.add(late.watch)
 
         def body() -> None:
-            swallowed.append(overdue(inner, stubborn).watch)
+            assert overdue(inner, stubborn).watch is inner
 
         assert overdue(outer, body).watch is outer
-        assert swallowed == [outer, inner]
+        assert swallowed == {outer}
 
     run(scenario)
+
+
+@everywhere
+def test_an_interruption_that_was_swallowed_comes_again(run: Callable[[Scenario], None]) -> None:
+    swallowed = []
+
+    def stubborn() -> None:
+        while len(swallowed) < 3:
+            try:
+                spin()
+            except:  # noqa: E722
+                swallowed.append(True)
+        spin()
+
+    run(lambda: overdue(deadline(SOON), stubborn))
+    assert len(swallowed) == 3
+
+
+@everywhere
+def test_an_interruption_that_arrived_in_a_finaliser_comes_again(
+    run: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda hook: ignored.append(hook.exc_type))
+
+    class Slow:
+        def __del__(self) -> None:
+            spin()
+
+    def body() -> None:
+        Slow()
+        spin()
+
+    run(lambda: overdue(deadline(SOON), body))
+    assert ignored == [DeadlineExceeded]
+
+
+@everywhere
+def test_clean_up_after_an_interruption_is_not_interrupted_again(run: Callable[[Scenario], None]) -> None:
+    cleaned = []
+
+    def body() -> None:
+        try:
+            spin()
+        finally:
+            end = time.monotonic() + 5 * deadlines.AGAIN
+            while time.monotonic() < end:
+                pass
+            cleaned.append(True)
+
+    run(lambda: overdue(deadline(SOON), body))
+    assert cleaned
 
 
 @everywhere

@@ -307,6 +307,18 @@ def test_what_a_function_mentions_of_a_module_of_the_users_counts(module: MakeMo
     assert made(1, ">", 1) != first
 
 
+def test_modules_within_packages_of_the_users_are_followed(module: MakeModule) -> None:
+    def made(number: int) -> bytes:
+        package = module("", name="shop")
+        inner = module(f"def price():\n    return {number}\n", name="shop.prices")
+        package.prices = inner  # type: ignore[attr-defined]
+        inner.shop = package  # type: ignore[attr-defined]
+        return code_hash(module("def f():\n    return shop.prices.price(), shop.prices.shop\n", shop=package).f)
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+
+
 def test_installed_packages_count_by_name_and_version(module: MakeModule) -> None:
     text = "import library\nfrom library import Thing, helper\n\ndef f(x):\n    return library.g, helper, Thing\n"
     library = "__version__ = '{version}'\n\ndef helper(x):\n    return {number}\n\nclass Thing:\n    n = {number}\n"

@@ -390,7 +390,9 @@ def test_on_crashed_and_on_cancellation_are_called() -> None:
 
     seen: list[str] = []
 
-    @flow(on_crashed=[lambda f, r, s: seen.append("crashed")], on_cancellation=[lambda f, r, s: seen.append("cancelled")])
+    @flow(
+        on_crashed=[lambda f, r, s: seen.append("crashed")], on_cancellation=[lambda f, r, s: seen.append("cancelled")]
+    )
     def ends(how: str) -> Any:
         if how == "exit":
             raise SystemExit(1)

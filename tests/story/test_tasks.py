@@ -490,7 +490,10 @@ def test_methods_can_be_tasks_in_either_decorator_order() -> None:
     box = Box()
     assert [box.plain(1), box.plain.submit(2).result(), box.plain.map([3]).result()] == [101, 102, [103]]
     assert [Box.plain(box, 4), Box.inside(1), Box.outside(2), box.outside.submit(3).result()] == [
-        104, "Box1", "Box2", "Box3",
+        104,
+        "Box1",
+        "Box2",
+        "Box3",
     ]
     assert [box.free(5), Box.loose(6), box.loose.submit(7).result()] == [5, 6, 7]
 

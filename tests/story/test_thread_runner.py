@@ -295,3 +295,42 @@ def test_a_flow_that_is_interrupted_drops_what_has_not_begun_and_says_so(sluicew
     client = sluiceway_harness.client
     assert client.read_flow_runs()[0].state_name == "Crashed"
     assert sorted(run.state_name for run in client.read_task_runs()) == ["Cancelled", "Crashed"]
+
+
+def test_tasks_that_are_mapped_all_at_once_run_side_by_side() -> None:
+    together = threading.Barrier(4)
+
+    @task
+    def meets(n: int) -> int:
+        together.wait(5)  # broken, unless four threads get here
+        return n
+
+    @flow
+    def fan() -> list[int]:
+        ident.submit(0).result()  # a first thread idles already
+        return meets.map(range(4)).result()
+
+    assert fan() == [0, 1, 2, 3]
+
+
+def test_a_run_that_waited_for_a_thread_was_pending_meanwhile(sluiceway_harness: Harness) -> None:
+    gate = threading.Event()
+
+    @task
+    def waits() -> None:
+        gate.wait(5)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def queues() -> None:
+        waits.submit()
+        ident.submit(1)
+        time.sleep(0.03)
+        gate.set()
+
+    queues()
+    client = sluiceway_harness.client
+    (queued,) = [run for run in client.read_task_runs() if run.name.startswith("ident")]
+    pending, running, _ = client.read_task_run_states(queued.id)
+    assert (pending.name, running.name) == ("Pending", "Running")
+    assert (running.timestamp - pending.timestamp).total_seconds() >= 0.02
+    assert queued.start_time == running.timestamp

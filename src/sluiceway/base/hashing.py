@@ -80,7 +80,7 @@ def call_hash(parameters: Mapping[str, object]) -> tuple[int, str | None]:
     except ValueError:  # an integer with too many digits for a text
         return _slow_call_hash(parameters)
     text = ", ".join(shown)
-    number: int = _first_integer(blake2b(text.encode("utf-8", "surrogatepass")).digest())[0]
+    number: int = _first_integer(blake2b(text.encode()).digest())[0]
     return number, text if len(text) <= PREVIEW_LIMIT else cut(text, PREVIEW_LIMIT)
 
 

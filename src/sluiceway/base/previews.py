@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType
+from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
 
 _MOST_ITEMS = 6
 _DEEPEST = 3
 _MOST_BITS = 256
+
+_BRIEF = frozenset({NoneType, bool, int, float})
 
 _BRACKETS: dict[type, tuple[str, str]] = {
     list: ("[", "]"),
@@ -68,12 +70,15 @@ def _text(value: Any, limit: int, depth: int) -> str:
 
 
 def _container(value: Any, limit: int, depth: int) -> str:
-    opening, closing = _BRACKETS[type(value)]
+    kind = type(value)
+    opening, closing = _BRACKETS[kind]
     if not value:
-        return opening + closing if type(value) in (list, tuple, dict) else f"{type(value).__name__}()"
+        return opening + closing if kind in (list, tuple, dict) else f"{kind.__name__}()"
+    if kind in (list, tuple) and len(value) <= _MOST_ITEMS and _BRIEF.issuperset(map(type, value)):
+        return repr(value)  # what is usual, at once
     if depth == _DEEPEST:
         return f"{opening}…{closing}"
-    pairs: Iterable[tuple[object, ...]] = value.items() if type(value) is dict else zip(value, strict=True)
+    pairs: Iterable[tuple[object, ...]] = value.items() if kind is dict else zip(value, strict=True)
     shown: list[str] = []
     room = limit
     for pair in pairs:

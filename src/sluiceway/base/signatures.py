@@ -134,9 +134,11 @@ class Signature:
         if self._simple:
             return (), parameters
         by_name = dict(parameters)
-        given = [by_name.pop(name) for name in self.positional if name in by_name] \
-            if self.variable_positional else \
-            [by_name.pop(name) for name in self.positional[: self.positional_only] if name in by_name]
+        given = (
+            [by_name.pop(name) for name in self.positional if name in by_name]
+            if self.variable_positional
+            else [by_name.pop(name) for name in self.positional[: self.positional_only] if name in by_name]
+        )
         if self.variable_positional:
             given.extend(by_name.pop(self.variable_positional, ()))
         if self.variable_keyword:

@@ -304,13 +304,16 @@ class CodeWalk(Walk):
             return (name.encode(), self._own_module(value, code))
         return (name.encode(), self.token(value))
 
-    def _own_module(self, module: ModuleType, code: CodeType) -> bytes:
-        """Return the token of what a function mentions of a module of the user's."""
-        members = vars(module)
+    def _own_module(self, module: ModuleType, code: CodeType, path: tuple[ModuleType, ...] = ()) -> bytes:
+        """Return the token of what a function mentions of a module of the user's, and of modules in that."""
+        members, path = vars(module), (*path, module)
         parts = [module.__name__.encode()]
         for name in sorted(sources.mentioned(code).intersection(members)):
-            if not isinstance(members[name], ModuleType):
-                parts += (name.encode(), self.token(members[name]))
+            member = members[name]
+            if not isinstance(member, ModuleType):
+                parts += (name.encode(), self.token(member))
+            elif self._is_own(member.__name__) and member not in path:
+                parts += (name.encode(), self._own_module(member, code, path))
         return node(b"own module", parts)
 
     def _class(self, cls: type) -> bytes:

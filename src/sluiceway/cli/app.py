@@ -64,7 +64,7 @@ def app(ctx: click.Context) -> None:
       sluiceway ls                  list the runs
       sluiceway show                look at the newest run
     """
-    if os.environ.get("NO_COLOR"):  # https://no-color.org; `rich` knows it by itself
+    if os.environ.get("NO_COLOR"):  # see https://no-color.org (`rich` knows it by itself)
         ctx.color = False
 
 

@@ -39,6 +39,8 @@ WITHOUT_DEADLINE = "never interrupted: there is no deadline"
 ON_MAIN_THREAD = "interrupted by a signal on the main thread, blocking calls included"
 IN_WORKER_THREAD = "interrupted at the next bytecode in a worker thread; a blocking C call ends first"
 
+HAS_ALARM = hasattr(signal, "setitimer")
+
 SOONEST = 1e-6
 """The shortest time in seconds that an alarm can be set to; zero would turn it off."""
 
@@ -61,9 +63,9 @@ def deadline(seconds: float | None) -> Watch:
     """
     if seconds is None or seconds == inf:
         return _NO_DEADLINE
-    if threading.get_ident() == threading.main_thread().ident and _handlers_can_be_set():
+    if HAS_ALARM and threading.get_ident() == threading.main_thread().ident:
         handler = signal.getsignal(signal.SIGALRM)
-        if handler is not None:  # else it was set by C code, and Python could not restore it
+        if handler is not None and _handlers_can_be_set():  # None: it was set by C, and we could not restore it
             return _AlarmWatch(seconds, handler)
     return _ThreadWatch(seconds)
 
@@ -79,9 +81,12 @@ class DeadlineExceeded(BaseException):
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
-        self.watch = _pending_here() if watch is None else watch
-        super().__init__(f"the time of {self.watch.seconds:g} s is over")
-        self.watch._note(self)
+        if watch is None:
+            watch = _pending_here()
+            watch._news = self
+        watch._raised = ref(self)
+        self.watch = watch
+        super().__init__(f"the time of {watch.seconds:g} s is over")
 
 
 class Watch:
@@ -131,9 +136,6 @@ class Watch:
         """Stop the clock: a body that ended late has missed its deadline, interrupted or not."""
         if monotonic() >= self._due:
             self.expired = True
-
-    def _note(self, raised: DeadlineExceeded) -> None:
-        self._raised = ref(raised)
 
     def _is_unwinding(self) -> bool:
         """Return whether the body has been interrupted, and has not swallowed that."""
@@ -275,12 +277,10 @@ def _is_in_this_file(frame: FrameType | None) -> bool:
 
 @cache
 def _handlers_can_be_set() -> bool:
-    """Return whether there are alarms, and this is the main interpreter: no other may set their handlers."""
-    if not hasattr(signal, "setitimer"):
-        return False
+    """Return whether this is the main interpreter; no other one may set handlers of signals."""
     try:
         signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGALRM))
-    except (ValueError, TypeError):
+    except ValueError:
         return False
     return True
 
@@ -292,8 +292,8 @@ class _ThreadWatch(Watch):
     """A deadline in a worker thread, kept by the watcher thread.
 
     An interruption may arrive at any call, so also while a deadline is being entered or left. Two rules make
-    that right: no deadline interrupts again before its thread has noticed the last time and gone on, and
-    leaving it also ends those within it that could not be left.
+    that right: a deadline interrupts again only when its thread has noticed and gone on, and leaving it also
+    ends those within it that could not be left.
     """
 
     guarantee = IN_WORKER_THREAD
@@ -303,7 +303,7 @@ class _ThreadWatch(Watch):
         self._thread = threading.get_ident()
         self._outer: _ThreadWatch | None = None
         self._fired = False
-        self._news: DeadlineExceeded | None = None
+        self._news: DeadlineExceeded | None = None  # what was raised since the watcher last looked
 
     def __enter__(self) -> Watch:
         self._begin()
@@ -333,11 +333,6 @@ class _ThreadWatch(Watch):
             _watcher.release(self)
         self._conclude(exc)
 
-    def _note(self, raised: DeadlineExceeded) -> None:
-        super()._note(raised)
-        if not self._closed:
-            self._news = raised  # for the watcher: see `_exits_cut_short`
-
     def _is_pending(self) -> bool:
         """Return whether this has fired and its thread has not noticed yet."""
         return self._fired and self._raised is None
@@ -362,9 +357,11 @@ def _pending_here() -> _ThreadWatch:
     return watch
 
 
-def _exits_cut_short(raised: DeadlineExceeded) -> Iterator[_ThreadWatch]:
-    """Yield the deadlines that were not left because an interruption arrived in their very `__exit__`."""
-    traceback = raised.__traceback__
+def _exits_cut_short(watch: _ThreadWatch) -> Iterator[_ThreadWatch]:
+    """Yield the deadlines that could not be left, as an interruption arrived in their very `__exit__`."""
+    traceback = None if watch._news is None else watch._news.__traceback__
+    if traceback is not None:
+        watch._news = None
     while traceback is not None:
         if traceback.tb_frame.f_code is _ThreadWatch.__exit__.__code__:
             yield traceback.tb_frame.f_locals["self"]
@@ -446,10 +443,8 @@ class _Watcher:
         """Interrupt what is over; return the seconds until the next look, or None where it was the last."""
         with self._lock:
             for watch in tuple(self._watches):
-                if watch._news is not None:
-                    for left in _exits_cut_short(watch._news):
-                        self._close(left)
-                    watch._news = None
+                for left in _exits_cut_short(watch):
+                    self._close(left)
             if self._watches:
                 self._wakes_at = self._interrupt()
             elif not self._idle:

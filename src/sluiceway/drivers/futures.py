@@ -214,9 +214,7 @@ def wait(futures: Iterable[Future[R]], timeout: float | None = None) -> DoneAndN
     return DoneAndNotDoneFutures(done, set(awaited) - done)
 
 
-def as_completed(
-    futures: Iterable[Future[R]], timeout: float | None = None
-) -> Generator[Future[R], None, None]:
+def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> Generator[Future[R], None, None]:
     """Yield futures in the order in which they end.
 
     Args:

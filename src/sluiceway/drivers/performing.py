@@ -14,6 +14,7 @@ from sluiceway.ports.services import Services
 
 Handler = Callable[[Services, Any], Any]
 
+
 def _record(services: Services, op: Record) -> None:
     services.recorder.record(op.fact)
 

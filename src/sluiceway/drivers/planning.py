@@ -67,9 +67,7 @@ def _inputs(parameters: dict[str, Any], waits: list[Any]) -> dict[str, tuple[Run
     inputs = {}
     for name, value in [*parameters.items(), ("wait_for", waits)]:
         keys = tuple(
-            reference.source.run_key
-            for reference in find_references(value)
-            if isinstance(reference.source, Upstream)
+            reference.source.run_key for reference in find_references(value) if isinstance(reference.source, Upstream)
         )
         if keys:
             inputs[name] = keys
@@ -111,14 +109,10 @@ def plan_flow(
     if log_prints is None:
         log_prints = services.settings.logging_log_prints if outer is None else outer.log_prints
     called = services.clock.now()
-    return FlowRunContext(
-        flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in
-    )
+    return FlowRunContext(flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in)
 
 
-def _stand_in(
-    flow: Any, run: FlowRun, parameters: dict[str, Any], outer: FlowRunContext | TaskRunContext
-) -> TaskRun:
+def _stand_in(flow: Any, run: FlowRun, parameters: dict[str, Any], outer: FlowRunContext | TaskRunContext) -> TaskRun:
     """Return the task run that stands for a child run in its parent."""
     stand_in = TaskRun(new_id(), flow.flow_key, flow.policy.name, run.parent_key, None, run.tags)
     stand_in.call_hash, stand_in.call_preview = call_hash(resolve(parameters, _token))

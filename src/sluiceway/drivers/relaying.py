@@ -10,7 +10,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluiceway.drivers.blocking import HANDLERS
 from sluiceway.drivers.calls import Script
@@ -30,6 +30,8 @@ THREADS = 4
 _FOREVER = 10.0 * 365 * 86_400
 
 Then = Callable[[], object]
+
+
 class Journey:
     """A task run under way in a relay.
 
@@ -50,6 +52,16 @@ class Journey:
 
 ShipTo = Callable[[Journey, Callable[[Outcome], object]], None]
 """Has the function of a run called elsewhere, and tells the outcome later, from any thread. Never raises."""
+
+class Thrown(NamedTuple):
+    """Stands for a reply where there is none.
+
+    Args:
+        error: What was raised instead.
+    """
+
+    error: BaseException
+
 
 Step = tuple[Journey, Any]
 """A script that can go on, and the reply that it gets."""
@@ -188,8 +200,15 @@ class Relay:
             journey, reply = step
             op = journey.surroundings.run(self._advance, journey, reply)
             if op is not None:
-                self._asides[type(op)](journey, op)  # whoever ends the wait may be quicker than this thread
+                self._put_aside(journey, op)
             del step, journey, reply, op  # lest an idle thread keep the last task's arguments alive
+
+    def _put_aside(self, journey: Journey, op: Op[Any]) -> None:
+        """Begin what a script waits for; whoever ends that may be quicker than this thread."""
+        try:
+            self._asides[type(op)](journey, op)
+        except BaseException as error:  # it is the script that records what tears through it
+            self._hand_on((journey, Thrown(error)))
 
     def _next_step(self) -> Step | None:
         """Wait for something to do; None when the relay has ended."""
@@ -214,7 +233,7 @@ class Relay:
     def _perform(self, journey: Journey, reply: Any) -> Op[Any] | None:
         services = journey.call.services
         script = self._script_of(journey)
-        op = script.send(reply)
+        op = script.throw(reply.error) if isinstance(reply, Thrown) else script.send(reply)
         while not journey.dropped:
             if type(op) in self._asides:
                 return op

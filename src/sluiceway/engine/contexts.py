@@ -234,6 +234,7 @@ class TaskRunContext(RunContext):
         "outer",
         "policy",
         "remote",
+        "started",
         "tags",
         "task",
     )
@@ -265,6 +266,8 @@ class TaskRunContext(RunContext):
         self.parameters = parameters
         self.references = references
         self.called = called
+        self.started = called
+        """When it began; later than it was called, if it waited for a thread."""
         self.tags = tags
         self.call_hash = call_hash
         self.call_preview = call_preview

@@ -39,9 +39,7 @@ class Outcome:
 
     __slots__ = ("error", "moment", "timeout", "value")
 
-    def __init__(
-        self, value: Any, error: BaseException | None, moment: Moment, timeout: str | None = None
-    ) -> None:
+    def __init__(self, value: Any, error: BaseException | None, moment: Moment, timeout: str | None = None) -> None:
         self.value = value
         self.error = error
         self.moment = moment

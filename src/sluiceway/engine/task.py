@@ -48,9 +48,12 @@ async def run_task(context: TaskRunContext) -> State[Any]:
             if blocked is not None:
                 return blocked
         else:
-            run.start, run.run_count = context.called, 1
-            run.state = outcomes.stamped(RUNNING, context.called)
-            await Record(TaskRunStarted(run))
+            run.start, run.run_count = context.started, 1
+            run.state = running = outcomes.stamped(RUNNING, context.started)
+            if context.started == context.called:
+                await Record(TaskRunStarted(run))
+            else:
+                await Record(TaskRunCreated(run, outcomes.stamped(PENDING, context.called), running))
         if policy.plain and context.replay is None:
             state = await _attempts(context)
             stored = NOTHING if state.data is None else await _kept(context, state, None)
@@ -260,9 +263,7 @@ def _storage_key(context: TaskRunContext) -> str | None:
     return None if template is None else template.format(**context.parameters, parameters=context.parameters)
 
 
-async def _recall(
-    context: TaskRunContext, replay: dict[Any, StoredResult]
-) -> tuple[State[Any], StoredResult] | None:
+async def _recall(context: TaskRunContext, replay: dict[Any, StoredResult]) -> tuple[State[Any], StoredResult] | None:
     """Return the state of a step that completed in an earlier attempt, if its result is at hand."""
     stored = replay.get(context.identity)
     if stored is None:

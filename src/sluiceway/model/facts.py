@@ -30,15 +30,17 @@ class FlowRunCreated(NamedTuple):
 
 
 class TaskRunCreated(NamedTuple):
-    """A task was called, and waits for something.
+    """A task was called, and waits, or waited, for something.
 
     Args:
         run: The run.
         state: Its first state.
+        running: The state of its running, if it has begun meanwhile: it only waited for a thread.
     """
 
     run: TaskRun
     state: State[Any]
+    running: State[Any] | None = None
 
 
 class TaskRunStarted(NamedTuple):

@@ -146,9 +146,7 @@ _FORMATTER = logging.Formatter()
 
 def _line_of(record: logging.LogRecord) -> LogLine:
     """Return the attributes of a record, with its message filled in and as nothing but plain data."""
-    line = {
-        name: value if isinstance(value, _PLAIN) else repr(value) for name, value in vars(record).items()
-    }
+    line = {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in vars(record).items()}
     line.update(msg=record.getMessage(), args=None, exc_info=None)
     if record.exc_info and not record.exc_text:
         line["exc_text"] = _FORMATTER.formatException(record.exc_info)

@@ -67,4 +67,3 @@ def _sort_in(name: str, value: Any, static: dict[str, Any], columns: dict[str, l
 
 def _is_iterable(value: Any) -> bool:
     return hasattr(value, "__iter__") and not isinstance(value, (*_SINGLE, type))
-

@@ -29,9 +29,7 @@ def seconds(value: Any, option: str) -> float | None:
     return float(value) or None
 
 
-def retry_policy(
-    retries: Any, delay: Any, jitter: Any = None, condition: Any = None
-) -> RetryPolicy:
+def retry_policy(retries: Any, delay: Any, jitter: Any = None, condition: Any = None) -> RetryPolicy:
     """Return the retry policy that options stand for.
 
     Args:

@@ -124,9 +124,7 @@ def returned(value: Any, moment: Moment) -> State[Any]:
     kind = CANCELLED if any(s.is_cancelled() for s in incomplete) else FAILED
     verb = "cancelled" if kind is CANCELLED else "failed"
     count = sum(s.is_cancelled() for s in incomplete) if kind is CANCELLED else len(incomplete)
-    return stamped(
-        kind, moment, None, f"{count}/{len(states)} states {verb}.", _first_error(incomplete)
-    )
+    return stamped(kind, moment, None, f"{count}/{len(states)} states {verb}.", _first_error(incomplete))
 
 
 def _first_error(states: Iterable[State[Any]]) -> BaseException | None:
@@ -178,5 +176,3 @@ def awaiting_retry(message: str | None, goes_on: Moment, moment: Moment) -> Stat
     state = stamped(SCHEDULED, moment, "AwaitingRetry", message)
     state._details = StateDetails(scheduled_time=to_datetime(goes_on))
     return state
-
-

@@ -48,9 +48,7 @@ class TaskRunner(ABC, Generic[F]):
             dependencies: Further runs whose results go in, by argument.
         """
 
-    def map(
-        self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None = None
-    ) -> FutureList[Any]:
+    def map(self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None = None) -> FutureList[Any]:
         """Run a task once for each item of its iterable arguments, and return the futures in order.
 
         Args:
@@ -102,5 +100,3 @@ def _iterable_of(value: Any) -> Any:
     if isinstance(value, (unmapped, allow_failure)) and isinstance(value.value, Future):
         return value if isinstance(value, unmapped) else value.rewrap(value.value.result())
     return value
-
-

@@ -71,9 +71,7 @@ def _unopened(error: Exception) -> SerializationError:
     )
 
 
-def _flow_context(
-    flow: FlowPart, replay: Replay | None, services: Services, make_runner: MakeRunner
-) -> FlowRunContext:
+def _flow_context(flow: FlowPart, replay: Replay | None, services: Services, make_runner: MakeRunner) -> FlowRunContext:
     """Return the context of a flow run as it is in the process that called the flow."""
     context = FlowRunContext(
         flow.flow,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -65,6 +66,7 @@ class ThreadFuture(Future[Any]):
     def _execute(self) -> None:
         call = self.context
         assert call is not None  # it goes when the run has ended
+        call.started = call.services.clock.now()
         try:
             if call.task.isasync:
                 state = self.runner.drive_async(call)
@@ -140,7 +142,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         self._limit = max_workers or DEFAULT_WORKERS
         self._queue: SimpleQueue[ThreadFuture | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
+        self._idle: deque[None] = deque()
+        """One entry for each thread that waits and that no submission has counted on."""
         self._growing = threading.Lock()
         self._unfinished: dict[ThreadFuture, None] = {}
         self._loops = threading.local()
@@ -202,8 +205,11 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
     def _enqueue(self, future: ThreadFuture) -> None:
         self._queue.put(future)
-        if self._idle <= 0 and len(self._threads) < self._limit:
-            self._grow()
+        try:
+            self._idle.pop()  # a thread that waits is spoken for, though it takes a while to wake
+        except IndexError:
+            if len(self._threads) < self._limit:
+                self._grow()
 
     def _grow(self) -> None:
         with self._growing:
@@ -220,9 +226,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             try:
                 future = take(False)
             except Empty:
-                self._idle += 1
+                self._idle.append(None)
                 future = take()
-                self._idle -= 1
             if future is None:
                 break
             if future.claim():

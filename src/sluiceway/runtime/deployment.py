@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.drivers.running import DEPLOYMENT
 
-__all__ = list(DEPLOYMENT)  # noqa: PLE0605 - the names are those of the table  # pyright: ignore[reportUnsupportedDunderAll]
+if TYPE_CHECKING:
+    id: str | None
+    flow_run_id: str | None
+    name: str | None
+    parameters: dict[str, Any]
+    version: str | None
+
+__all__ = [
+    "flow_run_id",
+    "id",
+    "name",
+    "parameters",
+    "version",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.drivers.running import TASK_RUN
 
-__all__ = list(TASK_RUN)  # noqa: PLE0605 - the names are those of the table  # pyright: ignore[reportUnsupportedDunderAll]
+if TYPE_CHECKING:
+    id: str | None
+    tags: list[str]
+    name: str | None
+    parameters: dict[str, Any]
+    run_count: int
+    task_name: str | None
+    api_url: str | None
+    ui_url: str | None
+
+__all__ = [
+    "api_url",
+    "id",
+    "name",
+    "parameters",
+    "run_count",
+    "tags",
+    "task_name",
+    "ui_url",
+]
 
 
 def __getattr__(name: str) -> Any:

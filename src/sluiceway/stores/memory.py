@@ -90,7 +90,8 @@ class MemoryStore:
             record.begin(state)
 
     def _create_task_run(self, fact: TaskRunCreated) -> None:
-        self._begin_task_run(fact.run, fact.state)
+        states = (fact.state,) if fact.running is None else (fact.state, fact.running)
+        self._begin_task_run(fact.run, *states)
 
     def _start_task_run(self, fact: TaskRunStarted) -> None:
         states: list[State[Any]] = [State(StateType.PENDING), State(StateType.RUNNING)]

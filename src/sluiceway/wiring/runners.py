@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.drivers.scope import FlowRunContext
 from sluiceway.ports.services import Services
+
+if TYPE_CHECKING:
+    from sluiceway.runners.base import TaskRunner
+    from sluiceway.runners.dask import DaskTaskRunner
+    from sluiceway.runners.processes import ProcessPoolTaskRunner
+    from sluiceway.runners.ray import RayTaskRunner
+    from sluiceway.runners.threads import ThreadPoolTaskRunner
+    from sluiceway.runners.threads import ThreadPoolTaskRunner as ConcurrentTaskRunner
+
+__all__ = [
+    "ConcurrentTaskRunner",
+    "DaskTaskRunner",
+    "ProcessPoolTaskRunner",
+    "RayTaskRunner",
+    "TaskRunner",
+    "ThreadPoolTaskRunner",
+    "make_runner",
+    "shared_runner",
+]
 
 
 def make_runner(context: FlowRunContext) -> Any:

@@ -37,7 +37,7 @@ ON CONFLICT (key) DO NOTHING;
 -- name: move_flow_runs
 UPDATE flow_run SET
     state = move.column2, state_name = move.column3, run_count = move.column4,
-    started = move.column5, ended = move.column6, next_start = move.column7,
+    started = ifnull(started, move.column5), ended = move.column6, next_start = move.column7,
     name = ifnull(move.column8, name), history = CAST(history || move.column9 AS BLOB),
     result_serializer = move.column10, result_size = move.column11, result_location = move.column12,
     result_why_not = move.column13, result_preview = move.column14, result = move.column15
@@ -47,7 +47,7 @@ WHERE flow_run.key = move.column1;
 -- name: move_task_runs
 UPDATE task_run SET
     state = move.column2, state_name = move.column3, run_count = move.column4,
-    started = move.column5, ended = move.column6, next_start = move.column7,
+    started = ifnull(started, move.column5), ended = move.column6, next_start = move.column7,
     name = ifnull(move.column8, name), cache_key = ifnull(move.column9, cache_key),
     history = CAST(history || move.column10 AS BLOB),
     result_serializer = move.column11, result_size = move.column12, result_location = move.column13,
