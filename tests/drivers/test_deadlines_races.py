@@ -45,6 +45,7 @@ class Steps:
         self._last: dict[FrameType, str] = {}
 
     def __enter__(self) -> Steps:
+        sys._getframe().f_trace_opcodes = True  # newer Pythons want to see it on any frame at this moment
         sys.settrace(self._trace)
         return self
 
@@ -56,7 +57,9 @@ class Steps:
         if frame.f_globals is not deadlines.__dict__:
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event == "opcode":
+        if event == "call":
+            self._last[frame] = "RESUME"
+        elif event == "opcode":
             before = self._last.get(frame, "")
             self._last[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
             if before.startswith(PLACES_THAT_LET_IN):
@@ -95,6 +98,14 @@ def in_thread(work: Body) -> None:
     assert raised, "the thread hangs"
     if raised[0] is not None:
         raise raised[0]
+
+
+def attempts(attempt: Callable[[int], bool]) -> int:
+    """Make attempts with one step after the other until there are no more, and return how many there were."""
+    step = 0
+    while attempt(step):
+        step += 1
+    return step
 
 
 # --- bodies: each is given an outer and an inner deadline ------------------------------------------
@@ -194,9 +205,150 @@ def test_an_interruption_at_any_step_of_a_worker_thread_hits_the_body_or_nobody(
         return steps.acted
 
     def work() -> None:
-        step = 0
-        while attempt(step):
-            step += 1
-        assert step > 20
+        assert attempts(attempt) > 20
 
     in_thread(work)
+
+
+# --- on the main thread -------------------------------------------------------------------------
+
+
+class UserAlarm:
+    """An alarm of the user's, which counts how often it rings."""
+
+    def __init__(self) -> None:
+        self.rang = 0
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self.rang += 1
+
+
+@pytest.fixture
+def user_alarm() -> Iterator[UserAlarm]:
+    handler = UserAlarm()
+    signal.signal(signal.SIGALRM, handler)
+    yield handler
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def holder_of_the_alarm() -> Any:
+    """Return the deadline that has the alarm, if one has it by now."""
+    watch = getattr(signal.getsignal(signal.SIGALRM), "__self__", None)
+    return watch if watch is not None and watch._holding else None
+
+
+@pytest.mark.slow
+@bodies
+@which
+def test_an_alarm_at_any_step_of_the_main_thread_hits_the_body_or_nobody(
+    body: Callable[[Watch, Watch], None], due: tuple[str, ...], user_alarm: UserAlarm
+) -> None:
+    def attempt(step: int) -> bool:
+        watches: dict[str, Any] = {"outer": deadline(FAR), "inner": deadline(FAR)}
+        outer, inner = watches["outer"], watches["inner"]
+
+        def ring() -> bool:
+            if holder_of_the_alarm() is not watches[due[-1]]:
+                return False
+            for name in due:
+                watches[name]._due = watches[name]._next = 0.0
+            inner._lender_due = 0.0 if inner._holding and "outer" in due else inner._lender_due
+            signal.setitimer(signal.ITIMER_REAL, deadlines.SOONEST, deadlines.AGAIN)
+            later_code()
+            return True
+
+        signal.setitimer(signal.ITIMER_REAL, 2 * FAR)
+        with Steps(step, ring) as steps:
+            raised = raised_by(lambda: body(outer, inner))
+        later_code()
+        check_outcome(raised, outer, inner, body)
+        assert signal.getsignal(signal.SIGALRM) is user_alarm
+        assert FAR < signal.getitimer(signal.ITIMER_REAL)[0] <= 2 * FAR
+        return steps.acted
+
+    assert attempts(attempt) > 10
+    assert not user_alarm.rang
+
+
+@pytest.mark.slow
+@bodies
+def test_an_alarm_of_the_users_that_comes_at_any_step_rings_once(
+    body: Callable[[Watch, Watch], None], user_alarm: UserAlarm
+) -> None:
+    def attempt(step: int) -> bool:
+        outer, inner = deadline(FAR), deadline(FAR)
+
+        def ring() -> bool:
+            holder = holder_of_the_alarm()
+            if holder is not None:
+                holder._lender_due = 0.0
+                if holder is inner:
+                    outer._lender_due = 0.0  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGALRM)
+            later_code()
+            return True
+
+        user_alarm.rang = 0
+        signal.setitimer(signal.ITIMER_REAL, 2 * FAR)
+        with Steps(step, ring) as steps:
+            raised = raised_by(lambda: body(outer, inner))
+        end = time.monotonic() + FAR
+        while steps.acted and not user_alarm.rang and time.monotonic() < end:
+            later_code()
+        assert user_alarm.rang == steps.acted
+        check_outcome(raised, outer, inner, body)
+        assert not outer.expired
+        assert signal.getsignal(signal.SIGALRM) is user_alarm
+        return steps.acted
+
+    assert attempts(attempt) > 10
+
+
+@pytest.mark.slow
+@bodies
+def test_a_ctrl_c_at_any_step_gives_the_alarm_back(body: Callable[[Watch, Watch], None], user_alarm: UserAlarm) -> None:
+    def attempt(step: int) -> bool:
+        outer, inner = deadline(FAR), deadline(FAR)
+
+        def interrupt() -> bool:
+            raise KeyboardInterrupt
+
+        signal.setitimer(signal.ITIMER_REAL, 2 * FAR)
+        with Steps(step, interrupt) as steps:
+            raised = raised_by(lambda: body(outer, inner))
+        assert isinstance(raised, KeyboardInterrupt) == steps.acted or body is nested_and_swallowing
+        assert signal.getsignal(signal.SIGALRM) is user_alarm
+        return steps.acted
+
+    assert attempts(attempt) > 10
+
+
+# --- with real time -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [lambda work: work(), in_thread], ids=["main thread", "worker thread"])
+def test_deadlines_about_as_long_as_their_bodies_never_leak(run: Callable[[Body], None]) -> None:
+    came = []
+
+    def work() -> None:
+        chance = random.Random(7)
+        for _ in range(400):
+            outer, inner = deadline(chance.uniform(1e-6, 2e-3)), deadline(chance.uniform(1e-6, 2e-3))
+            length = chance.uniform(0, 1e-3)
+
+            def body(outer: Watch = outer, inner: Watch = inner, length: float = length) -> None:
+                with outer:
+                    later_code(length)
+                    with inner:
+                        later_code(length)
+                    later_code(length)
+
+            raised = raised_by(body)
+            later_code()
+            check_outcome(raised, outer, inner, body)
+            came.append(raised is not None)
+
+    run(work)
+    assert {True, False} == set(came)

@@ -8,6 +8,7 @@ from typing import Any
 from sluiceway.base.hashing import call_hash
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import scope
+from sluiceway.drivers.futures import Future
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.upstream import Upstream
@@ -35,7 +36,7 @@ def plan_task(
         references = find_references(parameters)
         if not references:
             parameters = without_marks(parameters)
-    hash_, preview = call_hash(resolve(parameters, _token) if references else parameters)
+    hash_, preview = call_hash(parameters) if not references else _hash_before_results(parameters)
     if references or wait_for is not None:
         waits = as_list(wait_for)
         inputs = _inputs(parameters, waits)
@@ -55,11 +56,26 @@ def plan_task(
     )
 
 
-def _token(reference: Reference) -> str:
-    """Return what stands for an upstream run in the hash of a call: its own identity, not its value."""
+def _hash_before_results(parameters: dict[str, Any]) -> tuple[int, str | None]:
+    """Return the hash of a call that waits for other runs, and a short text of its arguments.
+
+    An upstream run counts by its own identity, which is known before its result; a state by its value.
+    """
+    hash_, _ = call_hash(resolve(parameters, _identity))
+    _, preview = call_hash(resolve(parameters, _name))
+    return hash_, preview
+
+
+def _identity(reference: Reference) -> Any:
     source = reference.source
-    run = getattr(source, "run", None)
-    return f"{run.task_key}:{run.dynamic_key}" if isinstance(run, TaskRun) else repr(source)
+    if isinstance(source, Future):
+        return f"{source.run.task_key}:{source.run.dynamic_key}"
+    return reference.state.data
+
+
+def _name(reference: Reference) -> Any:
+    source = reference.source
+    return source.run.name if isinstance(source, Future) else reference.state.data
 
 
 def _inputs(parameters: dict[str, Any], waits: list[Any]) -> dict[str, tuple[RunId, ...]]:
@@ -115,7 +131,7 @@ def plan_flow(
 def _stand_in(flow: Any, run: FlowRun, parameters: dict[str, Any], outer: FlowRunContext | TaskRunContext) -> TaskRun:
     """Return the task run that stands for a child run in its parent."""
     stand_in = TaskRun(new_id(), flow.flow_key, flow.policy.name, run.parent_key, None, run.tags)
-    stand_in.call_hash, stand_in.call_preview = call_hash(resolve(parameters, _token))
+    stand_in.call_hash, stand_in.call_preview = _hash_before_results(parameters)
     stand_in.child_flow_run_key = run.key
     stand_in.ordinal = outer.next_ordinal(flow.flow_key, stand_in.call_hash)
     if isinstance(outer, TaskRunContext):

@@ -32,6 +32,8 @@ def describe(value: Any, depth: int = 0) -> Any:
         return cut(value)
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
+    if hasattr(value, "__fspath__"):
+        return cut(str(value))
     if depth >= DEPTH_LIMIT:
         return text_of(value)
     if isinstance(value, Mapping):

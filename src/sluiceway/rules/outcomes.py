@@ -155,13 +155,8 @@ def not_ready(references: Iterable[Reference], moment: Moment) -> State[Any] | N
     for reference in references:
         if not reference.satisfied:
             source = reference.source
-            which = str(to_uuid(source.run_key)) if isinstance(source, Upstream) else str(source)
-            return stamped(
-                PENDING,
-                moment,
-                "NotReady",
-                f"Upstream task run '{which}' did not reach a 'COMPLETED' state.",
-            )
+            which = f"task run '{to_uuid(source.run_key)}'" if isinstance(source, Upstream) else source.name
+            return stamped(PENDING, moment, "NotReady", f"Upstream {which} did not reach a 'COMPLETED' state.")
     return None
 
 

@@ -39,7 +39,8 @@ class Reference:
     def satisfied(self) -> bool:
         """Whether the run that refers to it may start."""
         state = self.state
-        return state.is_completed() or (self.failure_allowed and state.is_final())
+        ended = state.is_final() or state.name == "NotReady"
+        return state.is_completed() or (self.failure_allowed and ended)
 
 
 def all_plain(values: Iterable[object]) -> bool:
@@ -192,10 +193,15 @@ def _with_fields(value: Any, changed: Mapping[str, Any]) -> Any:
 def resolved_result(reference: Reference) -> Any:
     """Return what to pass in the place of a future or state that has ended.
 
+    That is None for a run that was not ready to start, where it may have failed.
+
     Raises:
         SluicewayError: The result was not stored and is not at hand any more.
     """
-    return reference.state.result(raise_on_failure=not reference.failure_allowed)
+    state = reference.state
+    if reference.failure_allowed and not state.is_final():
+        return None
+    return state.result(raise_on_failure=not reference.failure_allowed)
 
 
 def as_list(wait_for: Any) -> list[Any]:

@@ -7,13 +7,15 @@ import os
 import pickle
 from collections.abc import Iterable
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from sluiceway.base.errors import SerializationError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.base.signatures import Signature
 from sluiceway.base.times import Moment
 from sluiceway.drivers import logs
+from sluiceway.drivers.decorated import Decorated
 from sluiceway.engine.contexts import FlowRunContext, Identity, Replay, TaskRunContext
 from sluiceway.engine.ops import Outcome
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, ResultPolicy, TaskPolicy
@@ -22,6 +24,24 @@ from sluiceway.runners.pickling import dumps, goes_by_name
 
 PARAMETERS_LIMIT = 1024 * 1024
 """Arguments of the flow go along with each of its tasks up to this many bytes, pickled."""
+
+_STAYING = (
+    "cache_key_fn",
+    "cache_policy",
+    "on_commit",
+    "on_completion",
+    "on_failure",
+    "on_rollback",
+    "on_running",
+    "result_serializer",
+    "result_storage",
+    "retry_condition_fn",
+    "task_run_name",
+    "viz_return_value",
+)
+"""Options that only the script of a run needs, and that may hold what cannot be pickled."""
+
+Task: TypeAlias = Decorated[Any, Any]
 
 OWN_LOGGER = "sluiceway"
 """The logger above all loggers of Sluiceway."""
@@ -157,6 +177,7 @@ class Packer:
     def __init__(self) -> None:
         self._surroundings: dict[tuple[RunId | None, int], bytes] = {}
         self._recalled: dict[Identity, Replay] = {}
+        self._tasks: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
 
     def pack(self, context: TaskRunContext, tags: frozenset[str]) -> bytes:
         """Return a call for another process.
@@ -170,7 +191,7 @@ class Packer:
         """
         name = context.policy.name
         replay = None if context.replay is None else self._recalled.get(context.identity, {})
-        part = CallPart(_travelling(context), tags, replay)
+        part = CallPart(_travelling(context, self._travelling_task(context.task)), tags, replay)
         call = _packed(
             part,
             f"The function of task {name!r} cannot be sent to another process",
@@ -209,6 +230,15 @@ class Packer:
             error.add_note(reply.trace)
         return Outcome(None, error, moment, reply.timeout)
 
+    def _travelling_task(self, task: Task) -> Task:
+        """Return a task without what its script calls where it is, unless the other process has it anyway."""
+        if goes_by_name(task):
+            return task
+        travelling = self._tasks.get(task)
+        if travelling is None:
+            travelling = self._tasks[task] = task.with_options(**dict.fromkeys(_STAYING))
+        return travelling
+
     def _surroundings_of(self, context: TaskRunContext) -> bytes:
         """Return the part that is the same for all calls of a flow run until that is retried."""
         flow_context = context.flow_context
@@ -238,10 +268,10 @@ def _packed(value: Any, trouble: str, remedy: str) -> bytes:
         raise SerializationError(f"{trouble}: {type(error).__name__}: {error}. {remedy}") from error
 
 
-def _travelling(context: TaskRunContext) -> TaskRunContext:
+def _travelling(context: TaskRunContext, task: Task) -> TaskRunContext:
     """Return a copy of a call that can leave the process, to which the other one adds what is missing."""
     copied = _anywhere(context)
-    copied.task = context.task if goes_by_name(context.task) else _without_callbacks(context.task)
+    copied.task = task
     copied.policy = copied.policy._replace(timeout=context.policy.timeout, log_prints=context.policy.log_prints)
     copied.fn, copied.signature = context.fn, context.signature
     return copied
@@ -255,22 +285,6 @@ def _anywhere(context: TaskRunContext) -> TaskRunContext:
     copied.parameters, copied.references = {}, []
     copied.outer = _anywhere(context.outer) if isinstance(context.outer, TaskRunContext) else None
     del copied.task, copied.fn, copied.signature, copied.services, copied.flow_context
-    return copied
-
-
-def _without_callbacks(task: Any) -> Any:
-    """Return a copy of a task without its hooks and conditions, which its script calls where it is."""
-    copied = copy(task)
-    copied.policy = task.policy._replace(
-        retry=task.policy.retry._replace(condition=None),
-        cache=None,
-        hooks=NO_HOOKS,
-        result=ResultPolicy(),
-        run_name=None,
-    )
-    copied.on_commit_hooks, copied.on_rollback_hooks = [], []
-    copied.viz_return_value = None
-    copied._options, copied._original = {}, task.fn
     return copied
 
 

@@ -14,6 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from sluiceway.base.errors import SerializationError
+from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future
 
 _OWN = f"{__name__.partition('.')[0]}."
@@ -80,18 +81,16 @@ def _have_imported(kind: type) -> None:
 
 def _place_of(value: Any, function: bool) -> Place | None:
     """Return where a decorated function, or the flow or task that it became, stands in a module; else None."""
-    if not function:
-        attributes = getattr(value, "__dict__", None)
-        if type(attributes) is not dict or "__wrapped__" not in attributes or "fn" not in attributes:
-            return None
-    module_name, name = value.__module__, value.__qualname__
-    if not _is_importable(module_name):
+    if not function and not isinstance(value, Decorated):
+        return None
+    module_name, name = value.__module__, getattr(value, "__qualname__", None)
+    if not module_name or not name or not _is_importable(module_name):
         return None
     try:
         found = _found_at(module_name, name)
     except (AttributeError, KeyError):  # such as a function in a function
         return None
-    same = getattr(found, "fn", None) is value and found is not value if function else found is value
+    same = isinstance(found, Decorated) and found.fn is value if function else found is value
     return (module_name, name) if same else None
 
 

@@ -232,7 +232,9 @@ def spell(op: Op[Any]) -> str:
 # --- what scripts are played with -----------------------------------------------------------------
 
 
-def script_of(subject: Task[..., Any] | Flow[..., Any], services: Services, /, *args: Any, **kwargs: Any) -> Script[State[Any]]:
+def script_of(
+    subject: Task[..., Any] | Flow[..., Any], services: Services, /, *args: Any, **kwargs: Any
+) -> Script[State[Any]]:
     """Return the script of a call of a task or flow, as calling it would drive it.
 
     Args:

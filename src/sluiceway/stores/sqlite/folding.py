@@ -143,8 +143,6 @@ def _fold_task_runs(
             flow_run = _blob(flow_run_key)
         key = run.key
         begun = None if states else run.start or 0
-        if states and states[-1] is None:
-            states.pop()
         later = moves.pop(key, ())
         run_count, result, name, cache_key = _follow(later, states, run.given_name, run.cache_key)
         history, code, state_name, started, ended = pack_states(states, begun)
@@ -182,7 +180,7 @@ def _follow(
         states.append(state)
         if new_name is not None:
             name = new_name
-        if new_cache_key:
+        if new_cache_key is not None:
             cache_key = new_cache_key
     return run_count, result, name, cache_key
 
