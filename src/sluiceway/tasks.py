@@ -187,7 +187,7 @@ class Task(Decorated[P, R_co]):
     ) -> Coroutine[Any, Any, State[T]]: ...
 
     @overload
-    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
@@ -221,12 +221,12 @@ class Task(Decorated[P, R_co]):
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
 
     @overload
-    def submit(
+    def submit(  # pyright: ignore[reportOverlappingOverload]
         self: Task[..., Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
     ) -> State[T]: ...
 
     @overload
-    def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
+    def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
     def submit(self: Task[..., Coroutine[Any, Any, T]], *args: Any, wait_for: Any, **kwargs: Any) -> Future[T]: ...
@@ -255,12 +255,12 @@ class Task(Decorated[P, R_co]):
         return future.state
 
     @overload
-    def map(
+    def map(  # pyright: ignore[reportOverlappingOverload]
         self: Task[..., Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
     ) -> list[State[T]]: ...
 
     @overload
-    def map(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> list[State[R_co]]: ...
+    def map(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> list[State[R_co]]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
     def map(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> FutureList[T]: ...

@@ -13,6 +13,7 @@ from sluiceway.base.ids import new_id
 from sluiceway.runners import parcels
 from sluiceway.runners.child import ENTRY, run_collected
 from sluiceway.runners.remote import Errand, RemoteTaskRunner
+from sluiceway.wiring import children
 
 PATIENCE = 10.0
 """Seconds after which a test no longer waits for what should have come at once."""
@@ -72,8 +73,12 @@ class HeldTaskRunner(HereTaskRunner):
 
 @contextmanager
 def taken_for_another_process(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have what is packed within look as if another process had packed it, when this one opens it."""
+    """Have what is packed within look as if another process had packed it, when this one opens it.
+
+    Only log lines go their usual way, since this process shows and keeps them already.
+    """
     elsewhere = (0, new_id())
     with patch.context() as within:
         within.setattr(parcels, "origin", lambda: elsewhere)
+        within.setattr(children, "_redirect_lines", lambda levels: None)
         yield

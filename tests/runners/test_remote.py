@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from functools import partial
 from typing import Any
 
 import pytest
 
-from sluiceway import flow, get_run_logger, runtime, tags, task
+from sluiceway import flow, tags, task
 from sluiceway.context import FlowRunContext, TaskRunContext
 from sluiceway.exceptions import CrashedRun, MissingContextError, SerializationError
+from sluiceway.model.facts import FlowRunMoved, TaskRunMoved
+from sluiceway.runners.child import ENTRY, run_collected
 from sluiceway.task_runners import ThreadPoolTaskRunner
 from sluiceway.testing import Harness
-from tests.runners.here import HeldTaskRunner, HereTaskRunner, taken_for_another_process
+from tests.runners.here import PATIENCE, HeldTaskRunner, HereTaskRunner, taken_for_another_process
 
 pytestmark = pytest.mark.usefixtures("sluiceway_harness")
 
@@ -50,12 +53,6 @@ def calls_a_flow(x: int) -> int:
     return child_flow(x)
 
 
-@task(log_prints=True)
-def tells() -> None:
-    get_run_logger().info("a line")
-    print("a print")
-
-
 @task
 def reads_context() -> dict[str, Any]:
     task_run, flow_run = TaskRunContext.get(), FlowRunContext.get()
@@ -88,29 +85,20 @@ class Thing:
 
 
 def _failure_of(submitted: Any) -> str:
-    """Return why a submitted task failed."""
+    """Return why a task failed when it was submitted."""
 
     @flow(task_runner=HereTaskRunner())
-    def tries() -> Any:
-        return submitted().state
+    def fails() -> Any:
+        return submitted(return_state=True)
 
-    box: list[Any] = []
-
-    @flow(task_runner=HereTaskRunner())
-    def fails() -> None:
-        future = submitted()
-        future.wait()
-        box.append(future.state)
-
-    fails()
-    (state,) = box
+    state = fails(return_state=True)
     assert state.type.value == "FAILED"
     assert isinstance(state.data, SerializationError)
     return str(state.data)
 
 
 def test_an_argument_that_cannot_be_pickled_is_named_with_its_task_and_the_remedy() -> None:
-    told = _failure_of(lambda: double.submit(threading.Lock()))
+    told = _failure_of(partial(double.submit, threading.Lock()))
     assert told.startswith("Argument 'x' of task 'double' cannot be sent to another process: TypeError: cannot pickle")
     assert "Pass what can be pickled" in told
 
@@ -147,7 +135,7 @@ def test_a_future_that_a_function_holds_is_named_with_the_remedy() -> None:
     assert "a future cannot go to another process; pass the result of 'double" in holds()
 
 
-def test_a_task_whose_module_the_other_process_does_not_have_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_whose_module_the_other_process_does_not_have_says_so() -> None:
     @flow(task_runner=HeldTaskRunner())
     def orphan() -> str:
         future = double.submit(1)
@@ -186,7 +174,7 @@ def test_hooks_and_conditions_stay_behind_and_may_hold_anything() -> None:
 
 
 def test_the_context_travels() -> None:
-    @flow(name="travels", task_runner=HereTaskRunner())
+    @flow(name="travels", task_runner=HereTaskRunner(), validate_parameters=False)
     def travels(a: int) -> tuple[Any, str, str]:
         with tags("nightly"):
             future = reads_context.submit()
@@ -272,43 +260,54 @@ def test_a_retry_counts_equal_calls_on(sluiceway_harness: Harness, monkeypatch: 
     assert len(keys) == len(set(keys)) == 4
 
 
-def test_log_lines_are_kept_and_shown_once(
-    sluiceway_harness: Harness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    @flow(task_runner=HereTaskRunner())
-    def logs() -> str:
-        future = tells.submit()
-        future.wait()
-        return future.run.name
-
-    with taken_for_another_process(monkeypatch):
-        name = logs()
-    sluiceway_harness.drain()
-    kept = [line for line in sluiceway_harness.client.read_logs() if line.task_run_id is not None]
-    assert [line.message for line in kept] == ["a line", "a print"]
-    shown = capsys.readouterr().err.splitlines()
-    assert [line.partition("| ")[2] for line in shown if "a line" in line or "a print" in line] == [
-        f"INFO    | Task run {name!r} - a line",
-        f"INFO    | Task run {name!r} - a print",
-    ]
-
-
 # --- what goes wrong elsewhere ------------------------------------------------------------------
 
 
-def test_a_call_whose_process_died_has_crashed_and_so_have_the_runs_within(sluiceway_harness: Harness) -> None:
+def test_a_call_whose_process_died_has_crashed() -> None:
     @flow(task_runner=HeldTaskRunner())
     def dies() -> Any:
         future = double.submit(1)
         (errand,) = HeldTaskRunner.next()
         errand.lose("The process ended with exit code 3.")
         future.wait()
-        return future.state.copy()
+        return future.state
 
     state = dies(return_state=True)
-    assert state.name == "Crashed"
-    assert state.message == "The process ended with exit code 3."
+    assert (state.name, state.message) == ("Crashed", "The process ended with exit code 3.")
     assert isinstance(state.data, CrashedRun)
+
+
+def test_runs_within_a_call_whose_process_died_have_crashed(
+    sluiceway_harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @flow(task_runner=HeldTaskRunner())
+    def dies() -> None:
+        future = calls_a_flow.submit(2)
+        (errand,) = HeldTaskRunner.next()
+        sent, _ = run_collected(ENTRY, errand.parcel)
+        errand.take(_without_the_end(sent))
+        errand.lose("The process ended with exit code 3.")
+        future.wait()
+
+    with taken_for_another_process(monkeypatch):
+        dies()
+    sluiceway_harness.drain()
+    task_runs = {run.name.rpartition("-")[0]: run for run in sluiceway_harness.client.read_task_runs()}
+    flow_runs = {run.flow_name: run for run in sluiceway_harness.client.read_flow_runs()}
+    assert {name: run.state_name for name, run in task_runs.items()} == {
+        "calls_a_flow": "Crashed",
+        "child-flow": "Crashed",
+        "double": "Crashed",
+    }
+    assert flow_runs["child-flow"].state_name == "Crashed"
+    assert flow_runs["child-flow"].state.message == "The process ended with exit code 3."
+
+
+def _without_the_end(batches: list[bytes]) -> bytes:
+    """Return what would have arrived, had the process died before anything ended."""
+    facts = [fact for batch in batches for fact in pickle.loads(batch) if not isinstance(fact, dict)]
+    ends = (FlowRunMoved, TaskRunMoved)
+    return pickle.dumps([fact for fact in facts if not (isinstance(fact, ends) and fact.state.is_final())])
 
 
 def test_submitting_outside_a_flow_says_so() -> None:
@@ -343,16 +342,23 @@ def test_what_has_not_ended_when_the_flow_is_interrupted_is_dropped(sluiceway_ha
 
 
 def test_a_thread_that_waits_for_a_remote_task_runs_what_that_waits_for() -> None:
-    @task
-    def waits(future: Any) -> int:
-        return int(future.value.result())
+    queued: list[Any] = []
+    both_submitted = threading.Event()
 
     @flow(task_runner=HereTaskRunner())
-    def inner(x: Any) -> int:
-        return double.submit(x).result()
+    def inner() -> int:
+        return double.submit(queued[0]).result()
+
+    @task
+    def holds_the_only_thread() -> int:
+        assert both_submitted.wait(PATIENCE)
+        return inner()
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
     def outer() -> int:
-        return inner(double.submit(3))
+        first = holds_the_only_thread.submit()
+        queued.append(double.submit(3))
+        both_submitted.set()
+        return first.result()
 
     assert outer() == 12

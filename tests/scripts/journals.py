@@ -16,7 +16,7 @@ from sluiceway.model.facts import (
 from sluiceway.model.queries import StoredState
 from sluiceway.model.results import StoredResult
 from sluiceway.model.runs import FlowRun, TaskRun
-from sluiceway.model.states import FINAL_TYPES, StateType
+from sluiceway.model.states import FINAL_TYPES
 from sluiceway.ports.services import Services
 
 ENDS = frozenset({"Completed", "Cached", "Failed", "TimedOut", "Crashed", "Cancelled"})
@@ -37,14 +37,6 @@ def faults(services: Services) -> list[str]:
     return [*_faults_of_facts(services), *_faults_of_runs(services)]
 
 
-def histories(services: Services) -> dict[str, list[str]]:
-    """Return the names of the states of each run, by the name of its flow or task."""
-    return {
-        run.flow_name if isinstance(run, FlowRun) else run.task_name: [s.name for s in history]
-        for run, history in _runs(services)
-    }
-
-
 def unfinished(services: Services) -> list[str]:
     """Return the runs that have not ended, with the states they are in; one that never could start has."""
     return [
@@ -58,6 +50,11 @@ def _runs(services: Services) -> Iterator[tuple[FlowRun | TaskRun, tuple[StoredS
     store = services.store
     for run in (*store.read_flow_runs(limit=200).items, *store.read_task_runs(limit=200).items):
         yield run, store.read_history(run.key)
+
+
+def contradictions(services: Services) -> list[str]:
+    """Return what the histories of runs say that cannot be, whatever facts were lost on the way."""
+    return [fault for run, history in _runs(services) for fault in _wrong_turns(run, history)]
 
 
 def _faults_of_facts(services: Services) -> Iterator[str]:
@@ -93,15 +90,18 @@ def _faults_of_runs(services: Services) -> Iterator[str]:
                 yield f"{run!r} goes on though its parent has ended"
 
 
-def _faults_of_history(run: FlowRun | TaskRun, history: tuple[StoredState, ...]) -> Iterator[str]:
-    names = [state.name for state in history]
-    if names[0] != "Pending":
-        yield f"{run!r} begins with {names[0]}"
+def _wrong_turns(run: FlowRun | TaskRun, history: tuple[StoredState, ...]) -> Iterator[str]:
+    if history[0].name != "Pending":
+        yield f"{run!r} begins with {history[0].name}"
     for before, after in zip(history, history[1:], strict=False):
         if after.name not in FOLLOWERS.get(before.name, ()):
             yield f"{run!r} went from {before.name} to {after.name}"
         if after.moment < before.moment:
             yield f"{run!r} was {after.name} before it was {before.name}"
+
+
+def _faults_of_history(run: FlowRun | TaskRun, history: tuple[StoredState, ...]) -> Iterator[str]:
+    yield from _wrong_turns(run, history)
     starts = [state.moment for state in history if state.name in STARTS]
     if run.run_count != len(starts):
         yield f"{run!r} started {len(starts)} times, and its run count is {run.run_count}"
@@ -116,8 +116,3 @@ def _faults_of_result(services: Services, stored: StoredResult, what: str) -> It
         services.results.open(stored)
     except Exception as error:
         yield f"{what} cannot be read: {error!r}"
-
-
-def has_ended(state_type: StateType | None) -> bool:
-    """Return whether a run of this type of state has ended."""
-    return state_type in FINAL_TYPES

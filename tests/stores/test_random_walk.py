@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,10 +100,10 @@ def seen(thing: Any) -> Any:
 class Walk:
     """Writes the same to both stores and asks both the same, as an example of Hypothesis has it."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], folder: str) -> None:
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], store: SqliteStore) -> None:
         self.draw = draw
         self.model = MemoryStore()
-        self.store = SqliteStore(f"{folder}/runs.db")
+        self.store = store
         self.flow_runs: list[FlowRun] = []
         self.task_runs: list[TaskRun] = []
         self.facts_of: list[Callable[[], Fact]] = [
@@ -259,12 +260,14 @@ class Walk:
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.data())
 def test_the_store_in_a_file_answers_as_the_model_does(data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        walk = Walk(data.draw, folder)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(SqliteStore(f"{folder}/runs.db")) as store,
+    ):
+        walk = Walk(data.draw, store)
         for _ in range(4):
             walk.step()  # asserts that both answer alike
         walk.read_runs()
-        walk.store.close()

@@ -235,10 +235,11 @@ def colour_of(fn: Callable[..., Any]) -> str:
     """Return what calling a function gives: `sync`, `async`, `generator` or `async generator`."""
     plain: Any = fn
     while isinstance(plain, MethodType) or hasattr(plain, "__wrapped__") or hasattr(plain, "func"):
-        plain = getattr(plain, "__func__", None) or getattr(plain, "__wrapped__", None) or plain.func
+        inner = getattr(plain, "__func__", None) or getattr(plain, "__wrapped__", None)
+        plain = inner or getattr(plain, "func", None)
     code = getattr(plain, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(plain), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(plain), "__call__", None), "__code__", None)  # noqa: B004 - its code is what is asked for
     flags = 0 if code is None else code.co_flags
     if flags & _ASYNC_GENERATOR:
         return "async generator"

@@ -35,23 +35,30 @@ async def run_flow(context: FlowRunContext) -> State[Any]:
     Args:
         context: The call.
     """
-    unfit = await _prepare(context)
-    await _create(context)
-    if unfit is not None:
-        return await _finish(context, unfit, None)
     try:
-        return await _run(context)
+        state, stored = await _run(context)
+        await _end(context, state, stored)
     except GeneratorExit:
         raise
     except BaseException as error:
         # Whatever tears through the script itself, such as Ctrl-C between two operations, is recorded.
         await Abandon(context, error)
-        await _finish(context, outcomes.crashed("Flow", error, await Now()), None)
+        if context.flow_run.state is None:
+            await _create(context)
+        crashed = outcomes.crashed("Flow", error, await Now())
+        await _end(context, crashed, None)
+        await _announce(context, crashed)
         raise
+    await _announce(context, state)
+    return state
 
 
-async def _run(context: FlowRunContext) -> State[Any]:
-    """Run a flow whose parameters are right."""
+async def _run(context: FlowRunContext) -> tuple[State[Any], StoredResult | None]:
+    """Create a run and run it; return the state it came to, and what is stored of its result."""
+    unfit = await _prepare(context)
+    await _create(context)
+    if unfit is not None:
+        return unfit, None
     run = context.flow_run
     await Say(INFO, f"Beginning flow run {run.name!r} for flow {context.policy.name!r}", context)
     await _enter(context, outcomes.stamped(RUNNING, await Now()))
@@ -62,7 +69,7 @@ async def _run(context: FlowRunContext) -> State[Any]:
         if stored.why_not is not None:
             state.state_details.untrackable_result = stored.why_not
             await Say(DEBUG, f"The result was not stored: {stored.why_not}", context)
-    return await _finish(context, state, stored)
+    return state, stored
 
 
 async def _prepare(context: FlowRunContext) -> State[Any] | None:
@@ -158,19 +165,25 @@ async def _say_failure(context: FlowRunContext, outcome: Outcome, state: State[A
         await Say(ERROR, f"Encountered exception during execution: {outcome.error!r}", context, outcome.error)
 
 
-async def _finish(context: FlowRunContext, state: State[Any], stored: StoredResult | None) -> State[Any]:
-    """Bring a run into its final state, tell the journal, call the hooks."""
+async def _end(context: FlowRunContext, state: State[Any], stored: StoredResult | None) -> None:
+    """Bring a run, and the task run that stands for it, into the final state; one that has ended stays as it is."""
     run, stand_in = context.flow_run, context.stand_in
-    run.state, run.end = state, state.moment
-    await Record(FlowRunMoved(run.key, state, run.run_count, stored, run.given_name))
-    if stand_in is not None:
-        stand_in.state, stand_in.end = state, state.moment
+    if run.end is None:
+        run.state = state
+        await Record(FlowRunMoved(run.key, state, run.run_count, stored, run.given_name))
+        run.end = state.moment
+    if stand_in is not None and stand_in.end is None:
+        stand_in.state = state
         await Record(TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name))
+        stand_in.end = state.moment
+
+
+async def _announce(context: FlowRunContext, state: State[Any]) -> None:
+    """Say what a run came to, and call the hooks."""
     level = INFO if state.type is COMPLETED else ERROR
     await Say(level, f"Finished in state {state}", context)
     if context.policy.hooks is not NO_HOOKS:
         await call_hooks(context, state)
-    return state
 
 
 async def _enter(context: FlowRunContext, state: State[Any]) -> None:

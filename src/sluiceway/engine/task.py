@@ -93,14 +93,15 @@ async def prepare(context: TaskRunContext) -> State[Any] | None:
         await Wait(unfinished)
     blocked = outcomes.not_ready(context.references, await Now())
     if blocked is None:
-        outcome = await Invoke(resolve, (context.parameters, resolved_result), {}, context)
-        if outcome.error is not None:
-            blocked = outcomes.raised("Task", outcome.error, outcome.moment)
+        resolved = await Invoke(resolve, (context.parameters, resolved_result), {}, context)
+        if resolved.error is None:
+            context.parameters, context.references = resolved.value, []
+        else:
+            blocked = outcomes.raised("Task", resolved.error, resolved.moment)
     if blocked is not None:
         await _enter(run, blocked)
         await Say(ERROR, f"Finished in state {blocked}", context)
         return blocked
-    context.parameters, context.references = outcome.value, []
     if context.policy.run_name is not None:
         run.given_name = await chosen_name(context)
     await _enter(run, outcomes.stamped(RUNNING, await Now()))

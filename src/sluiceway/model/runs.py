@@ -61,7 +61,7 @@ class _Run:
 
     def __init__(self, key: ids.RunId, name: str | None, tags: frozenset[str]) -> None:
         self.key = key
-        self.given_name = name
+        self.given_name: str | None = name
         """The name that somebody chose; None where the generated one holds."""
         self.tags = tags
         self.parent_key: ids.RunId | None = None
@@ -236,7 +236,7 @@ class TaskRun(_Run):
         self.key = key
         self.given_name = name
         self.tags = tags
-        self.parent_key: ids.RunId | None = None
+        self.parent_key = None
         self.state = None
         self.run_count = 0
         self.start = None

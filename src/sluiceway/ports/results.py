@@ -22,6 +22,7 @@ class Results(Protocol):
             policy: How it is to be kept.
             key: The name in a storage of the policy's own; None for one made from the content.
         """
+        ...
 
     def open(self, stored: StoredResult) -> Any:
         """Return the value of a stored result.
@@ -29,17 +30,20 @@ class Results(Protocol):
         Raises:
             MissingResult: It was not stored, has gone, or cannot be read any more; the message says which.
         """
+        ...
 
     def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
         """Return what is cached under a key and has not expired, or None.
 
-        What this process has cached is found at once, though the journal may not have it yet.
+        What this process has cached is found at once, though the journal may not have it yet. An entry that
+        cannot be read comes back with `why_not`, and `open` says so.
 
         Args:
             key: The cache key.
             policy: How results are kept: a storage of its own is looked into instead of the journal.
             at: The present moment, for the expiry.
         """
+        ...
 
     def publish(self, entry: CachedResult, policy: ResultPolicy) -> bool:
         """Let later runs find a result.
@@ -47,3 +51,4 @@ class Results(Protocol):
         Returns:
             Whether the journal is to be told (`ResultCached`): true unless the policy has a storage of its own.
         """
+        ...

@@ -35,17 +35,21 @@ class Store(Protocol):
         Raises:
             StoreError: They could not be written; the message names the file or server and the remedy.
         """
+        ...
 
     def read_flow(self, key: RunId) -> FlowInfo | None:
         """Return a flow, or None where there is no such flow."""
+        ...
 
     def read_flows(
         self, *, names: tuple[str, ...] | None = None, limit: int = 200, after: str | None = None
     ) -> Page[FlowInfo]:
         """Return the flows by name."""
+        ...
 
     def read_flow_run(self, key: RunId) -> FlowRun | None:
         """Return a flow run with its present state, or None where there is no such run."""
+        ...
 
     def read_flow_runs(
         self,
@@ -61,12 +65,15 @@ class Store(Protocol):
         Raises:
             ValueError: The cursor belongs to another order.
         """
+        ...
 
     def count_flow_runs(self, query: FlowRunQuery = ...) -> int:
         """Return how many flow runs there are."""
+        ...
 
     def read_task_run(self, key: RunId) -> TaskRun | None:
         """Return a task run with its present state, or None where there is no such run."""
+        ...
 
     def read_task_runs(
         self,
@@ -82,38 +89,49 @@ class Store(Protocol):
         Raises:
             ValueError: The cursor belongs to another order.
         """
+        ...
 
     def count_task_runs(self, query: TaskRunQuery = ...) -> int:
         """Return how many task runs there are."""
+        ...
 
     def count_task_runs_by_state(self, flow_run_key: RunId) -> dict[tuple[str, str], int]:
         """Return how many task runs of a flow run there are by task name and state name."""
+        ...
 
     def read_history(self, run_key: RunId) -> tuple[StoredState, ...]:
         """Return the states of a flow run or task run in order; none where there is no such run."""
+        ...
 
     def read_result(self, run_key: RunId) -> StoredResult | None:
         """Return what is stored of the result of a flow run or task run."""
+        ...
 
     def read_cached(self, key: str) -> CachedResult | None:
         """Return the newest result that was cached under a key, expired or not."""
+        ...
 
     def read_logs(
         self, query: LogQuery = ..., *, limit: int = 200, after: str | None = None, newest_first: bool = False
     ) -> Page[LogLine]:
         """Return log lines in the order they were written."""
+        ...
 
     def count_logs(self, query: LogQuery = ...) -> int:
         """Return how many log lines there are."""
+        ...
 
     def check(self) -> list[str]:
         """Return what is wrong with the store, a sentence each; nothing where it is sound."""
+        ...
 
     def describe(self) -> dict[str, Any]:
         """Return facts for a person: `location`, `schema_version`, `rows` by table, `bytes`."""
+        ...
 
     def close(self) -> None:
         """Release everything that is held. Closing twice is harmless."""
+        ...
 
 
 class Recorder(Protocol):
@@ -124,6 +142,7 @@ class Recorder(Protocol):
 
     def record(self, fact: Fact) -> None:
         """Take a fact. It is written soon, after all that were taken before; no I/O happens here."""
+        ...
 
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until all that was recorded before is written; return whether it is.
@@ -131,9 +150,11 @@ class Recorder(Protocol):
         Args:
             timeout: How long to wait at most, in seconds; None for as long as it takes.
         """
+        ...
 
     def close(self) -> None:
         """Write what is left, and end."""
+        ...
 
 
 class Clock(Protocol):
@@ -141,9 +162,12 @@ class Clock(Protocol):
 
     def now(self) -> Moment:
         """Return the present moment."""
+        ...
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread for a time."""
+        ...
 
     async def asleep(self, seconds: float) -> None:
         """Suspend the calling coroutine for a time."""
+        ...

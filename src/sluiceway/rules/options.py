@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sluiceway.base.errors import InvalidOptionError
@@ -159,7 +159,7 @@ def tags(given: Any) -> frozenset[str]:
     return listed
 
 
-def cache_policy(given: dict[str, Any]) -> CachePolicy | None:
+def cache_policy(given: Mapping[str, Any]) -> CachePolicy | None:
     """Return the cache policy that the options of a task stand for; None where nothing is cached.
 
     Args:
@@ -168,7 +168,8 @@ def cache_policy(given: dict[str, Any]) -> CachePolicy | None:
     Raises:
         TypeError: `cache_key_fn` or `cache_policy` cannot be used as one.
     """
-    key_fn, policy, persist = given["cache_key_fn"], given["cache_policy"], given["persist_result"]
+    policy, persist = given["cache_policy"], given["persist_result"]
+    key_fn: Callable[[Any, dict[str, Any]], str | None] | None = given["cache_key_fn"]
     if key_fn is not None:
         if not callable(key_fn):
             raise TypeError(f"`cache_key_fn` must be a function, not {key_fn!r}.")

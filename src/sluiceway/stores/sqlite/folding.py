@@ -133,7 +133,8 @@ def _fold_task_runs(
     null = NULL
     flow_run_key: RunId | None = None
     flow_run: Value = null
-    for run, *states in facts:
+    for run, *given in facts:
+        states: list[State[Any]] = given if None not in given else given[:1]  # type: ignore[assignment]  # as it says
         task = tasks.get((run.task_name, run.task_key))
         if task is None:
             batch.new_tasks.add((run.task_name, run.task_key))

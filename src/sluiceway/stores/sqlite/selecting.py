@@ -172,7 +172,7 @@ def _where_state_name(select: Select, names: Sequence[str]) -> None:
     condition = f"run.state_name {matches}"
     types = [_TYPE_OF_NAME[name] for name in names if name in _TYPE_OF_NAME]
     if types:
-        condition += f" OR (1 AND {_has_type(select.table, types)})"
+        condition += f" OR (run.state_name IS NULL AND {_has_type(select.table, types)})"
     select.that(condition, *bound)
 
 

@@ -1,0 +1,120 @@
+"""Programs that run on any cluster, and what each has to come to."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from sluiceway import flow, get_run_logger, runtime, tags, task
+from sluiceway.testing import Harness
+
+
+@task
+def double(x: int) -> int:
+    return 2 * x
+
+
+@task
+async def triple(x: int) -> int:
+    return 3 * x
+
+
+@task
+def fails() -> None:
+    raise LookupError("nowhere")
+
+
+@task(retries=1)
+def flaky() -> int:
+    if runtime.task_run.run_count == 1:
+        raise ValueError("not yet")
+    return runtime.task_run.run_count
+
+
+@task(timeout_seconds=0.2)
+def too_slow() -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@task
+def dies() -> None:
+    os._exit(3)
+
+
+@task(log_prints=True)
+def tells() -> str:
+    get_run_logger().info("a line")
+    print("a print")
+    return runtime.flow_run.name or ""
+
+
+@task
+def nests(x: int) -> int:
+    return double(x) + double.submit(x).result()
+
+
+def check_values(runner: Any) -> None:
+    """Sync and async tasks, mapped and chained ones return what they return anywhere."""
+
+    @flow(task_runner=runner)
+    def values() -> list[Any]:
+        return [double.map(range(20)).result(), triple.submit(double.submit(1)).result(), nests.submit(3).result()]
+
+    assert values() == [list(range(0, 40, 2)), 6, 12]
+
+
+def check_failures(runner: Any) -> None:
+    """Failures, retries and timeouts come to the states that they come to anywhere."""
+
+    @flow(task_runner=runner)
+    def failures() -> list[Any]:
+        states = [submitted.submit(return_state=True) for submitted in (fails, flaky, too_slow)]
+        return [[(state.type.value, state.name, type(state.data).__name__) for state in states]]
+
+    assert failures() == [
+        [
+            ("FAILED", "Failed", "LookupError"),
+            ("COMPLETED", "Completed", "int"),
+            ("FAILED", "TimedOut", "TaskRunTimeoutError"),
+        ]
+    ]
+
+
+def check_journal(runner: Any, harness: Harness) -> None:
+    """Runs are recorded with their tags and parents, and lines with their runs."""
+
+    @flow(task_runner=runner)
+    def recorded() -> tuple[str, str]:
+        with tags("nightly"):
+            seen = tells.submit()
+        nests.submit(1).wait()
+        return seen.result(), runtime.flow_run.name or ""
+
+    inside, outside = recorded()
+    assert inside == outside
+    harness.drain()
+    runs = {run.name.rpartition("-")[0]: run for run in harness.client.read_task_runs()}
+    assert {name: (run.state_name, set(run.tags)) for name, run in runs.items()} == {
+        "tells": ("Completed", {"nightly"}),
+        "nests": ("Completed", set()),
+        "double": ("Completed", set()),
+    }
+    assert runs["double"].parent_task_run_id == runs["nests"].id
+    lines = [line for line in harness.client.read_logs() if line.task_run_id == runs["tells"].id]
+    assert [line.message for line in lines] == ["a line", "a print"]
+
+
+def check_death(runner: Any, dead: str) -> None:
+    """A task whose worker dies has crashed, and the others go on."""
+
+    @flow(task_runner=runner)
+    def deadly() -> list[Any]:
+        state = dies.submit(return_state=True)
+        return [state.name, state.message, double.map(range(5)).result()]
+
+    name, message, values = deadly()
+    assert (name, values) == ("Crashed", [0, 2, 4, 6, 8])
+    assert dead in message
