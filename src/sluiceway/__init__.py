@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sluiceway import runtime
     from sluiceway.client import get_client
     from sluiceway.context import tags
     from sluiceway.flows import Flow, flow
     from sluiceway.logging import get_run_logger
     from sluiceway.model.annotations import allow_failure, quote, unmapped
     from sluiceway.model.states import State
-    from sluiceway import runtime
     from sluiceway.tasks import Task, task
 
 __version__ = "0.1.0"

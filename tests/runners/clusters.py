@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 from sluiceway import flow, get_run_logger, runtime, tags, task
 from sluiceway.testing import Harness
@@ -118,3 +124,23 @@ def check_death(runner: Any, dead: str) -> None:
     name, message, values = deadly()
     assert (name, values) == ("Crashed", [0, 2, 4, 6, 8])
     assert dead in message
+
+
+@contextmanager
+def small_ray() -> Iterator[dict[str, Any]]:
+    """Arguments of `ray.init` for a small Ray, on this machine only, with its files in a folder of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):  # a short path: it is to hold sockets, whose paths have 107 bytes at most
+        patch.setenv("HOME", folder)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        yield {
+            "num_cpus": 2,
+            "include_dashboard": False,
+            "object_store_memory": 80_000_000,
+            "logging_level": logging.ERROR,
+            "log_to_driver": False,
+            "_node_ip_address": "127.0.0.1",
+            "_temp_dir": folder,
+        }

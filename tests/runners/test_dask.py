@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,9 @@ from sluiceway.exceptions import MissingExtraError
 from sluiceway.task_runners import DaskTaskRunner
 from sluiceway.testing import Harness
 from tests.runners import clusters
+from tests.runners.here import PATIENCE
 
-LOCAL = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1"}
+LOCAL = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,8 +25,16 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _files_in_a_folder_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    import dask
+
+    with dask.config.set({"temporary-directory": str(tmp_path_factory.mktemp("dask"))}):
+        yield
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(_files_in_a_folder_of_their_own: None) -> Iterator[Any]:
     from distributed import LocalCluster
 
     with LocalCluster(**LOCAL) as cluster:
@@ -58,17 +68,20 @@ def test_a_task_whose_dask_worker_dies_has_crashed_at_once_and_the_others_go_on(
 
 
 def test_a_cluster_of_threads_in_this_process_does(sluiceway_harness: Harness) -> None:
-    runner = DaskTaskRunner(cluster_kwargs={**LOCAL, "processes": False})
+    threads = {name: value for name, value in LOCAL.items() if name != "host"}
+    runner = DaskTaskRunner(cluster_kwargs={**threads, "processes": False})
     clusters.check_journal(runner, sluiceway_harness)
 
 
 def test_a_cluster_can_adapt_to_the_work() -> None:
-    kwargs = {**LOCAL, "n_workers": 0}
-    clusters.check_values(DaskTaskRunner(cluster_kwargs=kwargs, adapt_kwargs={"minimum": 0, "maximum": 2}))
+    adapt = {"minimum": 0, "maximum": 2, "interval": "50ms"}
+    clusters.check_values(DaskTaskRunner(cluster_kwargs={**LOCAL, "n_workers": 0}, adapt_kwargs=adapt))
 
 
 def test_an_interrupted_flow_ends_its_cluster(sluiceway_harness: Harness) -> None:
     clients: list[Any] = []
+    begun = threading.Event()
+    endless = clusters.too_slow.with_options(timeout_seconds=None, on_running=[lambda *_: begun.set()])
 
     class Watched(DaskTaskRunner):
         def release(self) -> None:
@@ -78,7 +91,8 @@ def test_an_interrupted_flow_ends_its_cluster(sluiceway_harness: Harness) -> Non
     @flow(task_runner=Watched(cluster_kwargs=LOCAL))
     def interrupted() -> None:
         clusters.double.submit(1).wait()
-        clusters.too_slow.with_options(timeout_seconds=None).submit()
+        endless.submit()
+        assert begun.wait(PATIENCE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -250,6 +250,7 @@ class Relay:
     def _script_of(self, journey: Journey) -> Script:
         with self._lock:
             if journey.script is None:
+                journey.call.started = journey.call.services.clock.now()
                 journey.script = run_task(journey.call)
             return journey.script
 

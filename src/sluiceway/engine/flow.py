@@ -202,4 +202,6 @@ async def _enter(context: FlowRunContext, state: State[Any]) -> None:
 def _may_be_needed(context: FlowRunContext) -> bool:
     """Whether a retry or a resume may need the result: that of a child run, whose parent goes on from it."""
     persist = context.policy.result.persist
+    if persist is None:
+        persist = context.services.settings.results_persist
     return context.stand_in is not None if persist is None else persist

@@ -195,6 +195,8 @@ def _may_be_needed(context: TaskRunContext) -> bool:
     """Whether a cache, a retry or a resume may need the result: the one rule for persistence."""
     persist = context.policy.result.persist
     if persist is None:
+        persist = context.services.settings.results_persist
+    if persist is None:
         return context.policy.cache is not None or context.task_run.flow_run_key is not None
     return persist
 

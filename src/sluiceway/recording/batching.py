@@ -172,9 +172,17 @@ class BatchingRecorder:
         except Exception as error:
             self._write_singly(facts, error)
         self._trouble = None
-        for listener in self.listeners:
-            listener(facts)
+        self._tell(facts)
         return True
+
+    def _tell(self, facts: list[Fact]) -> None:
+        """Call the listeners; one that fails is not called again, lest it cost the journal its writer."""
+        for listener in list(self.listeners):
+            try:
+                listener(facts)
+            except Exception as error:
+                self.listeners.remove(listener)
+                self._complain(f"A listener of the journal failed, and hears no more: {type(error).__name__}: {error}")
 
     def _remember(self, facts: list[Fact], trouble: str) -> None:
         """Keep what could not be written, the newest of it where it is too much, and say so once."""

@@ -72,11 +72,11 @@ def _pickler_class() -> Any:
 def _have_imported(kind: type) -> None:
     """Import the module that one of our own classes says it is in.
 
-    It was defined elsewhere, and cloudpickle would take a class whose module nobody has imported yet for one that
-    cannot be imported.
+    It was defined elsewhere, and cloudpickle would take a class whose module nobody has imported yet, or another
+    thread is importing right now, for one that cannot be imported.
     """
-    if kind.__module__.startswith(_OWN) and kind.__module__ not in sys.modules:
-        __import__(kind.__module__)
+    if kind.__module__.startswith(_OWN):
+        __import__(kind.__module__)  # waits for the other thread
 
 
 def _place_of(value: Any, function: bool) -> Place | None:

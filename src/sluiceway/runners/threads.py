@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 from queue import Empty, SimpleQueue
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +31,9 @@ from sluiceway.runners.base import TaskRunner
 
 DEFAULT_WORKERS = min(64, 8 * (os.cpu_count() or 1))
 """Threads at most, unless told otherwise: tasks in threads mostly wait for something else."""
+
+GRACE_SECONDS = 1.0
+"""How long the end of an interrupted flow waits for tasks that are in the midst of a blocking call."""
 
 
 class ThreadFuture(Future[Any]):
@@ -148,6 +152,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         self._unfinished: dict[ThreadFuture, None] = {}
         self._loops = threading.local()
         self._closed = False
+        self._abandoned = False
 
     def duplicate(self) -> ThreadPoolTaskRunner:
         """Return a runner with the same settings that has not started."""
@@ -277,6 +282,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         Args:
             error: What ended the flow run.
         """
+        self._abandoned = True
         for future in list(self._unfinished):
             call, begun = future.context, not future.claim()
             if call is None:
@@ -296,14 +302,19 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         self.abandon(KeyboardInterrupt("cancelled"))
 
     def close(self) -> None:
-        """End the threads, once they have ended the tasks that they have begun."""
+        """End the threads, once they have ended the tasks that they have begun.
+
+        Tasks that were abandoned get a time of grace; a thread that is still in one then ends when it can,
+        and with the process at the latest.
+        """
         self._closed = True
         for _ in self._threads:
             self._queue.put(None)
         current = threading.current_thread()
+        deadline = monotonic() + GRACE_SECONDS if self._abandoned else None
         for thread in self._threads:
             if thread is not current:
-                thread.join()
+                thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
         self._threads.clear()
 
     def __exit__(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sluiceway.drivers.running import DEPLOYMENT
 
 if TYPE_CHECKING:
-    id: str | None
+    id: str | None  # noqa: A001 - the public name
     flow_run_id: str | None
     name: str | None
     parameters: dict[str, Any]

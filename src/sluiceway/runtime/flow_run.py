@@ -9,7 +9,7 @@ from sluiceway.drivers.running import FLOW_RUN
 if TYPE_CHECKING:
     from datetime import datetime
 
-    id: str | None
+    id: str | None  # noqa: A001 - the public name
     tags: list[str]
     scheduled_start_time: datetime
     name: str | None

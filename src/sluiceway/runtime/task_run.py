@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sluiceway.drivers.running import TASK_RUN
 
 if TYPE_CHECKING:
-    id: str | None
+    id: str | None  # noqa: A001 - the public name
     tags: list[str]
     name: str | None
     parameters: dict[str, Any]

@@ -52,6 +52,10 @@ def build(settings: Settings) -> Services:
         inline_limit=settings.results_inline_limit,
     )
     prepare_logging(settings, recorder)
+    if settings.progress != "off":
+        from sluiceway.wiring.progress import show_progress
+
+        show_progress(recorder)
     return Services(settings, store, recorder, results, SystemClock())
 
 

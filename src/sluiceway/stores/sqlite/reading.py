@@ -42,7 +42,7 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._path = database.path
-        self._pool = ReadingPool(database, _teach)
+        self._pool = ReadingPool(database, teach)
         self._texts = load("reading.sql")
 
     def close(self) -> None:
@@ -186,8 +186,12 @@ class Reader:
             return connection.execute(statement, values).fetchall()
 
 
-def _teach(connection: sqlite3.Connection) -> None:
-    """Teach a connection the function that orders task runs by name."""
+def teach(connection: sqlite3.Connection) -> None:
+    """Teach a connection the function that `reading.sql` orders task runs by name with.
+
+    Args:
+        connection: A connection that reads.
+    """
     connection.create_function("task_run_name", 4, _task_run_name, deterministic=True)
 
 

@@ -1,0 +1,120 @@
+"""Many processes, threads and forks on one file: nothing is lost and nobody is told that it is locked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sluiceway.model.queries import TaskRunQuery
+from sluiceway.stores.sqlite.store import SqliteStore
+from tests.stores import writing_process
+from tests.stores.making import finished_task_facts, flow_run, task_run
+
+ROOT = Path(__file__).parents[2]
+PROCESSES, BATCHES, RUNS = 16, 6, 20
+
+
+@pytest.mark.slow
+def test_sixteen_processes_make_and_write_one_file_and_nothing_is_lost(sqlite: SqliteStore, database: Path) -> None:
+    command = [sys.executable, writing_process.__file__, str(database), str(BATCHES), str(RUNS)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    writers = [
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"  # so that all begin at once, on a file that is not there
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    told = [writer.communicate(timeout=120)[1] for writer in writers]
+    assert told == [""] * PROCESSES
+    assert [writer.returncode for writer in writers] == [0] * PROCESSES
+    assert sqlite.count_task_runs() == PROCESSES * BATCHES * RUNS
+    assert sqlite.count_task_runs(TaskRunQuery(tags=("all",))) == PROCESSES * BATCHES * RUNS
+    assert sqlite.describe()["rows"]["flows"] == 1
+    assert sqlite.count_logs() == PROCESSES * BATCHES
+    assert sqlite.check() == []
+
+
+FORKING = """
+import os, sys
+from sluiceway.stores.sqlite.store import SqliteStore
+from tests.stores.making import finished_task_facts, task_run
+
+store = SqliteStore(sys.argv[1])
+store.write(finished_task_facts(task_run()))
+assert store.count_task_runs() == 1
+child = os.fork()
+store.write(finished_task_facts(task_run()))
+if child == 0:
+    assert store.count_task_runs() >= 2
+    store.close()
+    sys.exit(7)
+status = os.waitpid(child, 0)[1]
+assert os.waitstatus_to_exitcode(status) == 7
+store.write(finished_task_facts(task_run()))
+assert store.count_task_runs() == 4
+assert store.check() == []
+store.close()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_opens_the_file_anew_and_does_not_disturb_its_parent(database: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKING, str(database)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_threads_write_and_read_one_store_at_once(sqlite: SqliteStore) -> None:
+    flow = flow_run()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(5):
+                run = task_run(flow)
+                sqlite.write(finished_task_facts(run))
+                found = sqlite.read_task_run(run.key)
+                assert found is not None
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sqlite.count_task_runs() == 30
+
+
+def test_a_reader_sees_what_another_store_has_just_written(sqlite: SqliteStore, database: Path) -> None:
+    assert sqlite.count_task_runs() == 0
+    other = SqliteStore(str(database))
+    for number in range(1, 4):
+        other.write(finished_task_facts(task_run()))
+        assert sqlite.count_task_runs() == number
+    other.close()

@@ -1,0 +1,197 @@
+"""Every list is read along an index: what SQLite says it would do, for each filter and order."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluiceway.model.queries import FlowRunQuery, LogQuery, RunOrder, TaskRunQuery
+from sluiceway.model.states import StateType
+from sluiceway.stores.cursors import run_cursor
+from sluiceway.stores.sqlite.reading import teach
+from sluiceway.stores.sqlite.selecting import Select, list_logs, list_runs, select_logs, select_runs
+from sluiceway.stores.sqlite.statements import load
+from sluiceway.stores.sqlite.store import SqliteStore
+from tests.stores.making import NOON, finished_task_facts, flow_facts, flow_run, log_line, task_run
+
+TEXTS = load("reading.sql")
+KEYS = (b"k" * 16, b"l" * 16)
+TWO_TYPES = (StateType.FAILED, StateType.RUNNING)
+
+COMMON_PARTS: list[dict[str, Any]] = [
+    {"keys": KEYS[:1]},
+    {"keys": KEYS},
+    {"key_prefix": "01"},
+    {"names": ("a",)},
+    {"names": ("a", "b")},
+    {"state_types": TWO_TYPES[:1]},
+    {"state_types": TWO_TYPES},
+    {"state_names": ("Retrying",)},
+    {"state_names": ("Retrying", "Failed")},
+    {"tags": ("a",)},
+    {"tags": ("a", "b")},
+    {"created_after": NOON},
+    {"created_before": NOON},
+    {"created_after": NOON, "created_before": NOON + 1},
+]
+FLOW_RUN_PARTS = [*COMMON_PARTS, {"flow_names": ("a",)}, {"flow_names": ("a", "b")}, {"parent": KEYS[0]}]
+TASK_RUN_PARTS = [*COMMON_PARTS, {"flow_run_keys": KEYS[:1]}, {"flow_run_keys": KEYS}]
+
+
+@pytest.fixture
+def connection(sqlite: SqliteStore, database: Path) -> Iterator[sqlite3.Connection]:
+    """Return a connection to a database with a few rows, which knows what `reading.sql` calls."""
+    flow = flow_run()
+    task = task_run(flow)
+    sqlite.write([*flow_facts(flow), *finished_task_facts(task), log_line("a line", flow, task)])
+    with closing(sqlite3.connect(database)) as connection:
+        teach(connection)
+        yield connection
+
+
+def plan(connection: sqlite3.Connection, statement: str, values: Any) -> list[str]:
+    """Return the steps that SQLite would take."""
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+
+def walks_a_table(steps: list[str]) -> bool:
+    """Return whether runs or log lines are gone through one by one."""
+    return any(re.match(r"SCAN (run|log)\b", step) for step in steps)
+
+
+def sorts(steps: list[str]) -> bool:
+    return any("ORDER BY" in step for step in steps)
+
+
+def identify(part: Any) -> str | None:
+    return repr(part) if isinstance(part, dict) else None
+
+
+@pytest.mark.parametrize("part", FLOW_RUN_PARTS, ids=identify)
+def test_a_filter_of_flow_runs_is_looked_up(connection: sqlite3.Connection, part: dict[str, Any]) -> None:
+    query = FlowRunQuery(**part)
+    assert not walks_a_table(plan(connection, *list_runs(TEXTS, query)))
+    assert not walks_a_table(plan(connection, *counted(select_runs(TEXTS, query))))
+
+
+@pytest.mark.parametrize("part", TASK_RUN_PARTS, ids=identify)
+def test_a_filter_of_task_runs_is_looked_up(connection: sqlite3.Connection, part: dict[str, Any]) -> None:
+    query = TaskRunQuery(**part)
+    assert not walks_a_table(plan(connection, *list_runs(TEXTS, query)))
+    assert not walks_a_table(plan(connection, *counted(select_runs(TEXTS, query))))
+
+
+def counted(select: Select) -> tuple[str, Any]:
+    return select.count(), select.values
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("order", list(RunOrder))
+def test_flow_runs_come_off_an_index_in_each_order(
+    connection: sqlite3.Connection, order: RunOrder, after: bool
+) -> None:
+    cursor = run_cursor(flow_run(), order) if after else None
+    steps = plan(connection, *list_runs(TEXTS, FlowRunQuery(), order, after=cursor))
+    assert not sorts(steps)
+    if after:
+        assert not walks_a_table(steps)
+
+
+@pytest.mark.parametrize("part", [{}, {"flow_run_keys": KEYS[:1]}, {"created_after": NOON}], ids=identify)
+@pytest.mark.parametrize("order", [RunOrder.NEWEST_FIRST, RunOrder.OLDEST_FIRST])
+def test_task_runs_come_off_an_index_by_age(
+    connection: sqlite3.Connection, order: RunOrder, part: dict[str, Any]
+) -> None:
+    cursor = run_cursor(task_run(), order)
+    steps = plan(connection, *list_runs(TEXTS, TaskRunQuery(**part), order, after=cursor))
+    assert not sorts(steps)
+    assert not walks_a_table(steps)
+
+
+@pytest.mark.parametrize("order", list(RunOrder))
+def test_task_runs_of_a_flow_run_are_the_only_ones_that_are_sorted(
+    connection: sqlite3.Connection, order: RunOrder
+) -> None:
+    query = TaskRunQuery(flow_run_keys=KEYS[:1])
+    assert not walks_a_table(plan(connection, *list_runs(TEXTS, query, order)))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        FlowRunQuery(flow_names=("a",)),
+        FlowRunQuery(state_types=TWO_TYPES[:1]),
+        FlowRunQuery(names=("a",)),
+        FlowRunQuery(parent=KEYS[0]),
+        FlowRunQuery(roots_only=True),
+        TaskRunQuery(flow_run_keys=KEYS[:1]),
+        TaskRunQuery(state_types=TWO_TYPES[:1]),
+        TaskRunQuery(names=("a",)),
+    ],
+)
+def test_the_newest_runs_of_a_kind_come_off_its_index_in_order(
+    connection: sqlite3.Connection, query: FlowRunQuery | TaskRunQuery
+) -> None:
+    steps = plan(connection, *list_runs(TEXTS, query))
+    assert not sorts(steps)
+    assert not walks_a_table(steps)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    "query",
+    [
+        LogQuery(flow_run_keys=KEYS[:1]),
+        LogQuery(task_run_keys=KEYS[:1]),
+        LogQuery(flow_run_keys=KEYS[:1], level_at_least=40, text="error", moment_after=NOON),
+    ],
+)
+def test_log_lines_of_a_run_come_off_an_index_in_order(
+    connection: sqlite3.Connection, query: LogQuery, newest_first: bool
+) -> None:
+    after = f"logs-{'newest' if newest_first else 'oldest'}-first.5"
+    for cursor in (None, after):
+        steps = plan(connection, *list_logs(TEXTS, query, after=cursor, newest_first=newest_first))
+        assert not sorts(steps)
+        assert not walks_a_table(steps)
+    assert not walks_a_table(plan(connection, *counted(select_logs(TEXTS, query))))
+
+
+def test_following_the_log_does_not_read_it_from_the_start(connection: sqlite3.Connection) -> None:
+    steps = plan(connection, *list_logs(TEXTS, LogQuery(), after="logs-oldest-first.5"))
+    assert steps[0] == "SEARCH log USING INTEGER PRIMARY KEY (rowid>?)"
+
+
+@pytest.mark.parametrize("name", ["flow", "flows", "history", "result", "cached", "task_runs_by_state"])
+def test_what_is_asked_by_key_is_looked_up(connection: sqlite3.Connection, name: str) -> None:
+    values = ("a", 2) if name == "flows" else (KEYS[0],)
+    steps = plan(connection, TEXTS[name], values)
+    assert not any(re.match(r"SCAN \w", step) for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        list_runs(TEXTS, FlowRunQuery(name_like="a")),
+        list_runs(TEXTS, TaskRunQuery(task_names=("a",))),
+        list_runs(TEXTS, TaskRunQuery(state_types=(StateType.COMPLETED,))),
+        *(
+            list_runs(TEXTS, TaskRunQuery(), order)
+            for order in (RunOrder.STARTED_FIRST, RunOrder.STARTED_LAST, RunOrder.ENDED_LAST, RunOrder.NAME)
+        ),
+        list_logs(TEXTS, LogQuery(text="a")),
+        list_logs(TEXTS, LogQuery(level_at_least=40)),
+        list_logs(TEXTS, LogQuery(moment_after=NOON)),
+    ],
+)
+def test_these_questions_and_no_others_go_through_rows_one_by_one_unless_a_run_narrows_them(
+    connection: sqlite3.Connection, statement: str, values: Any
+) -> None:
+    """Either no index can serve them, or it would cost every task run more than the question is worth."""
+    assert walks_a_table(plan(connection, statement, values))
