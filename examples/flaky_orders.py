@@ -16,7 +16,7 @@ from typing import Any
 from sluiceway import State, allow_failure, flow, get_run_logger, runtime, tags, task
 from sluiceway.tasks import exponential_backoff
 
-STOCK = {"tea", "cup", "kettle", "spoon"}
+SHELVES = {"tea": "A1", "cup": "A2", "kettle": "B1", "spoon": "B2"}
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,27 @@ def will_pass(_: Any, run: Any, state: State[Any]) -> bool:
 
 
 @task(retries=3, retry_delay_seconds=exponential_backoff(0.05), retry_condition_fn=will_pass)
-def reserve(order: Order) -> str:
-    """Have the warehouse put the item aside."""
-    if order.item not in STOCK:
-        raise LookupError(f"we do not sell {order.item}s")
-    if runtime.task_run.run_count <= order.busy:
+def reserve(item: str, busy: int) -> str:
+    """Have the warehouse put an item aside; return the shelf."""
+    if item not in SHELVES:
+        raise LookupError(f"we do not sell {item}s")
+    if runtime.task_run.run_count <= busy:
         raise Busy("the warehouse is busy")
-    return f"shelf {order.number}"
+    return SHELVES[item]
 
 
 @task(timeout_seconds=0.5)
-def charge(order: Order, shelf: str) -> str:
-    """Have the bank charge for the item on the shelf."""
-    if order.bank_hangs:
+def charge(item: str, shelf: str, bank_hangs: bool) -> str:
+    """Have the bank charge for an item that is on a shelf; return the receipt."""
+    if bank_hangs:
         time.sleep(3600)
-    return f"receipt for {order.item} from {shelf}"
+    return f"{item} from {shelf}, paid"
 
 
 @task
-def enter_into_book(order: Order, shelf: str | Exception, payment: str | Exception | None) -> str:
-    """Write down how it went, whether well or not."""
-    ended = payment if isinstance(payment, str) else f"not delivered ({payment or shelf})"
-    return f"order {order.number}: {ended}"
+def enter_into_book(number: int, shelf: object, payment: object) -> str:
+    """Write down how it went: with what the steps returned, or raised, or None for one that never began."""
+    return f"order {number}: {payment if isinstance(payment, str) else f'not delivered, {payment or shelf}'}"
 
 
 def tell_a_person(_: Any, run: Any, state: State[Any]) -> None:
@@ -86,11 +85,11 @@ def tell_a_person(_: Any, run: Any, state: State[Any]) -> None:
 
 @flow(flow_run_name="order-{order.number}", on_failure=[tell_a_person])
 def fill(order: Order) -> State[str]:
-    """Fill an order. The run ends in the state of the payment."""
-    shelf = reserve.submit(order)
-    payment = charge(order, shelf, return_state=True)
-    print(enter_into_book(order, allow_failure(shelf), allow_failure(payment)))
-    return payment
+    """Fill an order. The run ends as the step that failed did, or as the payment."""
+    shelf = reserve.submit(order.item, order.busy)
+    payment = charge(order.item, shelf, order.bank_hangs, return_state=True)
+    print(enter_into_book(order.number, allow_failure(shelf), allow_failure(payment)))
+    return payment if shelf.state.is_completed() else shelf.state
 
 
 @flow

@@ -5,9 +5,8 @@
 Each source file is parsed by a task run of its own, in several processes. What came of it is cached by its content,
 so that a second run parses only what has changed. The files are then joined into a graph of imports, and ranked.
 
-Counted is every `.py` file in the folder of the standard library, but for what was installed there
-(`site-packages`). Tests count, but are left out of the graph, where they would outweigh the library. Files that are
-not valid Python, of which the tests of Python itself have some, are data like any other.
+Counted is every `.py` file of the standard library, tests included, but nothing that was installed beside it. Tests
+are left out of the graph, where they would outweigh the library. Files that are not valid Python are data, too.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from pydantic import PositiveInt
 
 from sluiceway import flow, get_run_logger, runtime, task
 from sluiceway.cache_policies import TASK_SOURCE, CachePolicy
-from sluiceway.exceptions import ParameterTypeError
 from sluiceway.task_runners import ProcessPoolTaskRunner
 
 INSTALLED = {"site-packages", "dist-packages", "__pycache__"}
@@ -135,9 +133,9 @@ def imported(node: ast.AST, package: str) -> Iterator[str]:
 @task
 def find_files(root: Path, limit: int | None) -> dict[str, str]:
     """Return the files below a folder by the names of their modules; the first ones only, if told so."""
-    paths: list[Path] = []
+    paths = list[Path]()
     for folder, inner, names in os.walk(root):
-        inner[:] = set(inner) - INSTALLED  # not walked into
+        inner[:] = set(inner) - INSTALLED  # they are not walked into
         paths += [Path(folder, name) for name in names if name.endswith(".py")]
     return {module_name(path.relative_to(root)): str(path) for path in sorted(paths)[:limit]}
 
@@ -206,8 +204,8 @@ def write_tables(files: list[FileCensus], graph: Graph, weights: dict[str, float
     ]
     page += ["", "## The most complex functions", "", "| function | complexity |", "|---|--:|"]
     page += [f"| {file['module']}.{file['peak'][1]} | {file['peak'][0]} |" for file in peaks]
-    page += ["", "## Files that are not valid Python", ""]
-    page += [f"- `{file['module']}`: {file['problem']}" for file in files if file["problem"]]
+    problems = [f"- `{file['module']}`: {file['problem']}" for file in files if file["problem"]]
+    page += ["", "## Files that are not valid Python", "", *problems]
     (out / "census.md").write_text("\n".join(page) + "\n", encoding="utf-8")
 
 
@@ -224,11 +222,10 @@ def draw(graph: Graph, weights: dict[str, float], out: Path) -> None:
         '<text x="36" y="66" font-size="13" fill="#66727f">PageRank in the graph of its imports. Arcs are imports '
         "among these modules: green of a heavier one, orange of a lighter one.</text>"
     )
-    picture = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 {height}" font-family="system-ui, sans-serif" '
-        f'fill="#1d2733"><rect width="960" height="{height}" rx="12" fill="#fbfbfd"/>{heading}'
-    )
-    (out / "ranking.svg").write_text("\n".join([picture, *arcs, *bars, "</svg>\n"]), encoding="utf-8")
+    frame = f'viewBox="0 0 960 {height}" font-family="system-ui, sans-serif" fill="#1d2733"'
+    background = f'<rect width="960" height="{height}" rx="12" fill="#fbfbfd"/>'
+    picture = [f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>', background, heading, *arcs, *bars, "</svg>\n"]
+    (out / "ranking.svg").write_text("\n".join(picture), encoding="utf-8")
 
 
 def arc(start: int, end: int) -> str:
@@ -275,15 +272,12 @@ def stdlib_census(out: Path = Path("census-report"), limit: PositiveInt | None =
 def main() -> None:
     """Run the census from the command line."""
     parser = argparse.ArgumentParser(description="A census of Python's standard library.")
-    parser.add_argument("--limit", type=int, help="take the first files only, such as 100")
-    parser.add_argument("--out", type=Path, default=Path("census-report"), help="the folder for the report")
-    parser.add_argument("--processes", type=int, help="how many to use; by default one for each processor")
+    parser.add_argument("--limit", type=positive, metavar="N", help="take the first files only, such as 100")
+    parser.add_argument("--out", type=Path, default="census-report", metavar="DIR", help="the folder for the report")
+    parser.add_argument("--processes", type=positive, metavar="N", help="how many; by default one for each processor")
     given = parser.parse_args()
-    runner = ProcessPoolTaskRunner(given.processes)
-    try:
-        found = stdlib_census.with_options(task_runner=runner)(given.out, given.limit)
-    except ParameterTypeError as error:
-        parser.error(str(error))
+    census = stdlib_census.with_options(task_runner=ProcessPoolTaskRunner(given.processes))
+    found = census(given.out, given.limit)
     print(
         f"{found['files']:,} files: {found['cached']:,} from the cache, {found['invalid']} not valid Python\n"
         f"{found['lines']:,} lines, {found['classes']:,} classes, {found['functions']:,} functions with a mean "
@@ -292,6 +286,13 @@ def main() -> None:
         f"Report: {given.out / 'census.md'}, with census.csv and ranking.svg\n"
         f"The run: sluiceway show {found['run']}"
     )
+
+
+def positive(text: str) -> int:
+    """Return a number that is given on the command line, and has to be at least 1."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
 
 
 if __name__ == "__main__":

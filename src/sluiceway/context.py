@@ -22,7 +22,7 @@ class TagsContext:
     __slots__ = ("current_tags",)
 
     def __init__(self, current_tags: set[str]) -> None:
-        self.current_tags = current_tags
+        self.current_tags: set[str] = current_tags
 
     @classmethod
     def get(cls) -> TagsContext:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from sluiceway import wiring
 from sluiceway.base import times
@@ -77,8 +77,8 @@ class ResultRecord(Generic[R]):
     __slots__ = ("metadata", "result")
 
     def __init__(self, result: R, metadata: ResultRecordMetadata) -> None:
-        self.result = result
-        self.metadata = metadata
+        self.result: R = result
+        self.metadata: ResultRecordMetadata = metadata
 
     @property
     def expiration(self) -> datetime | None:
@@ -93,7 +93,7 @@ class ResultRecord(Generic[R]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ResultRecord) and (self.result, self.metadata) == (other.result, other.metadata)
 
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and results need not be hashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and results need not be hashable
 
     def __repr__(self) -> str:
         return f"ResultRecord(result={preview(self.result)}, metadata={self.metadata!r})"
@@ -135,7 +135,7 @@ class ResultStore:
         settings = wiring.defaults()
         self._place = place_of(settings.results_storage if result_storage is None else result_storage)
         self.lock_manager = lock_manager
-        self.serializer = resolve_serializer(serializer or settings.results_serializer)
+        self.serializer: Serializer[Any] = resolve_serializer(serializer or settings.results_serializer)
         self.storage_key_fn = storage_key_fn
 
     @property

@@ -213,8 +213,8 @@ class StateGroup:
     """
 
     def __init__(self, states: Iterable[State[Any]]) -> None:
-        self.states = list(states)
-        self.total_count = len(self.states)
+        self.states: list[State[Any]] = list(states)
+        self.total_count: int = len(self.states)
 
     @property
     def fail_count(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from sluiceway.model.facts import (
@@ -93,7 +94,7 @@ def _faults_of_runs(services: Services) -> Iterator[str]:
 def _wrong_turns(run: FlowRun | TaskRun, history: tuple[StoredState, ...]) -> Iterator[str]:
     if history[0].name != "Pending":
         yield f"{run!r} begins with {history[0].name}"
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in pairwise(history):
         if after.name not in FOLLOWERS.get(before.name, ()):
             yield f"{run!r} went from {before.name} to {after.name}"
         if after.moment < before.moment:

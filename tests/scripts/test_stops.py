@@ -131,9 +131,7 @@ DISPENSABLE = frozenset({"_bad_hook", "format", "compute_key", "serialize_parame
 
 @pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_error_in_a_final_hook_does_not_change_what_the_run_came_to(
-    error: type[BaseException], fails: bool
-) -> None:
+def test_an_error_in_a_final_hook_does_not_change_what_the_run_came_to(error: type[BaseException], fails: bool) -> None:
     def hook(*_: object) -> None:
         raise error
 

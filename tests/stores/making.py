@@ -65,17 +65,15 @@ def task_run(
 def flow_facts(run: FlowRun, *kinds: StateType, at: Moment = NOON, result: StoredResult | None = None) -> list[Fact]:
     """Return the facts of a flow run that goes through states, a second apart; the result is of the last."""
     first, *later = _lives(kinds, at)
-    return [FlowRunCreated(run, first)] + [
-        FlowRunMoved(run.key, move, 1, result if move is later[-1] else None) for move in later
-    ]
+    moves = [FlowRunMoved(run.key, move, 1, result if move is later[-1] else None) for move in later]
+    return [FlowRunCreated(run, first), *moves]
 
 
 def task_facts(run: TaskRun, *kinds: StateType, at: Moment = NOON, result: StoredResult | None = None) -> list[Fact]:
     """Return the facts of a task run that goes through states, a second apart; the result is of the last."""
     first, *later = _lives(kinds, at)
-    return [TaskRunCreated(run, first)] + [
-        TaskRunMoved(run.key, move, 1, result if move is later[-1] else None) for move in later
-    ]
+    moves = [TaskRunMoved(run.key, move, 1, result if move is later[-1] else None) for move in later]
+    return [TaskRunCreated(run, first), *moves]
 
 
 def _lives(kinds: Sequence[StateType], at: Moment) -> list[State[Any]]:
@@ -83,11 +81,10 @@ def _lives(kinds: Sequence[StateType], at: Moment) -> list[State[Any]]:
     return [state(kind, at + number * 1_000_000) for number, kind in enumerate(kinds)]
 
 
-def finished_task_facts(run: TaskRun, at: Moment = NOON) -> list[Fact]:
-    """Return the facts of a task that ran at once and returned None, as nearly all do."""
+def finished_task_facts(run: TaskRun, at: Moment = NOON, result: StoredResult = NOTHING) -> list[Fact]:
+    """Return the facts of a task that ran at once, as nearly all do."""
     run.start = at
-    done = state(StateType.COMPLETED, at + 5_000)
-    return [TaskRunStarted(run), TaskRunMoved(run.key, done, 1, NOTHING)]
+    return [TaskRunStarted(run), TaskRunMoved(run.key, state(StateType.COMPLETED, at + 5_000), 1, result)]
 
 
 def log_line(

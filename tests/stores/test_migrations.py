@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from sluiceway.stores.sqlite.store import SqliteStore
 from tests.stores.making import finished_task_facts, task_run
 
 
-def schema(path: Path) -> set[tuple[str, ...]]:
+def schema(path: Path) -> set[tuple[Any, ...]]:
     """Return the schema of a database, with its version."""
     with closing(sqlite3.connect(path)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()

@@ -121,7 +121,7 @@ class Walk:
             self.list_task_runs,
             self.list_logs,
             self.list_flows,
-            self.read_runs,
+            self.check_runs,
         ]
 
     def step(self) -> None:
@@ -248,7 +248,7 @@ class Walk:
     def list_flows(self) -> None:
         self.walk_pages("read_flows", names=self.draw(st.none() | several(FLOWS)))
 
-    def read_runs(self) -> None:
+    def check_runs(self) -> None:
         for run in (*self.flow_runs, *self.task_runs):
             self.agree("read_flow_run", run.key)
             self.agree("read_task_run", run.key)
@@ -270,4 +270,4 @@ def test_the_store_in_a_file_answers_as_the_model_does(data: st.DataObject) -> N
         walk = Walk(data.draw, store)
         for _ in range(4):
             walk.step()  # asserts that both answer alike
-        walk.read_runs()
+        walk.check_runs()

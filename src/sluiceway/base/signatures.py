@@ -54,13 +54,13 @@ class Signature:
         variable_positional: str | None,
         variable_keyword: str | None,
     ) -> None:
-        self.name = name
-        self.positional = tuple(positional)
-        self.positional_only = positional_only
-        self.keyword_only = tuple(keyword_only)
-        self.defaults = dict(defaults)
-        self.variable_positional = variable_positional
-        self.variable_keyword = variable_keyword
+        self.name: str = name
+        self.positional: tuple[str, ...] = tuple(positional)
+        self.positional_only: int = positional_only
+        self.keyword_only: tuple[str, ...] = tuple(keyword_only)
+        self.defaults: dict[str, Any] = dict(defaults)
+        self.variable_positional: str | None = variable_positional
+        self.variable_keyword: str | None = variable_keyword
         self._simple = not (positional_only or variable_positional or variable_keyword)
         self._count = len(self.positional) if self._simple and not self.keyword_only else -1
 

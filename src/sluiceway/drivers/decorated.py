@@ -7,7 +7,7 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
-from sluiceway.base.signatures import colour_of, signature_of
+from sluiceway.base.signatures import Signature, colour_of, signature_of
 from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import FlowPolicy, TaskPolicy
 from sluiceway.rules import options
@@ -38,7 +38,7 @@ class Decorated(Generic[P, R_co]):
         self.isclassmethod: bool = isinstance(fn, classmethod)
         self.ismethod: bool = isinstance(fn, MethodType)
         self.fn: Callable[P, R_co] = fn.__func__ if self.isstaticmethod or self.isclassmethod else fn
-        self.signature = signature_of(self.fn)
+        self.signature: Signature = signature_of(self.fn)
         self.signature.check_reserved(self.decorator.capitalize())
         self.colour: str = colour_of(self.fn)
         self.isasync: bool = self.colour in ("async", "async generator")

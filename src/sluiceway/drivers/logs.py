@@ -12,8 +12,8 @@ from sluiceway.base.ids import RunId
 from sluiceway.drivers.scope import FlowRunContext, TaskRunContext
 from sluiceway.model.runs import FlowRun, TaskRun
 
-flow_runs = logging.getLogger("sluiceway.flow_runs")
-task_runs = logging.getLogger("sluiceway.task_runs")
+flow_runs: logging.Logger = logging.getLogger("sluiceway.flow_runs")
+task_runs: logging.Logger = logging.getLogger("sluiceway.task_runs")
 
 
 def logger_of(context: FlowRunContext | TaskRunContext) -> logging.Logger:

@@ -43,11 +43,11 @@ class Journey:
     __slots__ = ("arrive", "call", "dropped", "script", "surroundings")
 
     def __init__(self, call: TaskRunContext, arrive: Callable[[State[Any]], object]) -> None:
-        self.call = call
-        self.arrive = arrive
-        self.surroundings = contextvars.copy_context()
+        self.call: TaskRunContext = call
+        self.arrive: Callable[[State[Any]], object] = arrive
+        self.surroundings: contextvars.Context = contextvars.copy_context()
         self.script: Script | None = None
-        self.dropped = False
+        self.dropped: bool = False
 
 
 ShipTo = Callable[[Journey, Callable[[Outcome], object]], None]

@@ -5,7 +5,8 @@ The driver makes the context of a run the current one around every call of its u
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 
 from sluiceway.engine.contexts import FlowRunContext, RunContext, TaskRunContext, current_run
 
@@ -21,22 +22,24 @@ __all__ = [
     "leave_tags",
 ]
 
+Context = FlowRunContext | TaskRunContext
+
 _tags: ContextVar[frozenset[str]] = ContextVar("sluiceway_tags", default=frozenset())
 
-current = current_run.get
+current: Callable[[], Context | None] = current_run.get
 """Return the context of the run that this code belongs to; None outside runs."""
 
-enter = current_run.set
+enter: Callable[[Context | None], Token[Context | None]] = current_run.set
 """Make a context the current one; returns a token for `leave`."""
 
-leave = current_run.reset
+leave: Callable[[Token[Context | None]], None] = current_run.reset
 """Make the context before the current one again."""
 
-current_tags = _tags.get
+current_tags: Callable[[], frozenset[str]] = _tags.get
 """Return the tags that `tags(…)` gives to runs made here."""
 
-enter_tags = _tags.set
+enter_tags: Callable[[frozenset[str]], Token[frozenset[str]]] = _tags.set
 """Set these tags; returns a token for `leave_tags`."""
 
-leave_tags = _tags.reset
+leave_tags: Callable[[Token[frozenset[str]]], None] = _tags.reset
 """Make the tags before these hold again."""

@@ -120,21 +120,21 @@ class FlowRunContext(RunContext):
         parent: FlowRunContext | TaskRunContext | None,
         stand_in: TaskRun | None,
     ) -> None:
-        self.flow = flow
-        self.flow_run = flow_run
-        self.fn = flow.fn
+        self.flow: Any = flow
+        self.flow_run: FlowRun = flow_run
+        self.fn: Callable[..., Any] = flow.fn
         self.policy = flow.policy
-        self.signature = flow.signature
-        self.generator = flow.isgenerator
+        self.signature: Signature = flow.signature
+        self.generator: bool = flow.isgenerator
         self.services = services
         self.parameters = parameters
         self.references = references
         self.called = called
         self.log_prints = log_prints
-        self.ordinals = None
-        self.iterated = False
-        self.parent = parent
-        self.stand_in = stand_in
+        self.ordinals: dict[str, dict[int, int]] | None = None
+        self.iterated: bool = False
+        self.parent: FlowRunContext | TaskRunContext | None = parent
+        self.stand_in: TaskRun | None = stand_in
         self.replay: Replay | None = {} if self.policy.retry.retries else None
         self._make_runner = make_runner
         self._runner: Any = None
@@ -178,7 +178,6 @@ class FlowRunContext(RunContext):
     def start_over(self) -> None:
         """Forget the calls that were counted, since the flow is about to make them again."""
         self.ordinals = None
-        self.iterated = False
 
     def abandon(self, error: BaseException) -> None:
         """Drop the submitted tasks that have not ended.
@@ -256,34 +255,34 @@ class TaskRunContext(RunContext):
         inputs: Mapping[str, tuple[RunId, ...]] | None,
     ) -> None:
         policy: TaskPolicy = task.policy
-        self.task = task
-        self.key = key
-        self.fn = task.fn
+        self.task: Any = task
+        self.key: RunId = key
+        self.fn: Callable[..., Any] = task.fn
         self.policy = policy
-        self.signature = task.signature
-        self.generator = task.isgenerator
+        self.signature: Signature = task.signature
+        self.generator: bool = task.isgenerator
         self.services = services
         self.parameters = parameters
         self.references = references
         self.called = called
-        self.started = called
+        self.started: times.Moment = called
         """When it began; later than it was called, if it waited for a thread."""
-        self.tags = tags
-        self.call_hash = call_hash
-        self.call_preview = call_preview
-        self.outer = outer
-        self.inputs = inputs
-        self.ordinals = None
-        self.iterated = False
-        self.remote = False
+        self.tags: frozenset[str] = tags
+        self.call_hash: int = call_hash
+        self.call_preview: str | None = call_preview
+        self.outer: FlowRunContext | TaskRunContext | None = outer
+        self.inputs: Mapping[str, tuple[RunId, ...]] | None = inputs
+        self.ordinals: dict[str, dict[int, int]] | None = None
+        self.iterated: bool = False
+        self.remote: bool = False
         """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
-        self.abandoned = False
+        self.abandoned: bool = False
         """Whether the flow run that it belongs to was ended from outside, and has said what became of it."""
         self._run: TaskRun | None = None
         if outer is None:
             self.flow_context: FlowRunContext | None = None
-            self.ordinal = 0
-            self.log_prints = bool(policy.log_prints)
+            self.ordinal: int = 0
+            self.log_prints: bool = bool(policy.log_prints)
         else:
             self.flow_context = outer.flow_context
             self.ordinal = outer.next_ordinal(policy.task_key, call_hash)

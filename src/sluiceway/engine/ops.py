@@ -40,10 +40,10 @@ class Outcome:
     __slots__ = ("error", "moment", "timeout", "value")
 
     def __init__(self, value: Any, error: BaseException | None, moment: Moment, timeout: str | None = None) -> None:
-        self.value = value
-        self.error = error
-        self.moment = moment
-        self.timeout = timeout
+        self.value: Any = value
+        self.error: BaseException | None = error
+        self.moment: Moment = moment
+        self.timeout: str | None = timeout
 
 
 class Record(Op[None]):
@@ -52,7 +52,7 @@ class Record(Op[None]):
     __slots__ = ("fact",)
 
     def __init__(self, fact: Fact) -> None:
-        self.fact = fact
+        self.fact: Fact = fact
 
 
 class Now(Op["Moment"]):
@@ -82,11 +82,11 @@ class Invoke(Op[Outcome]):
         scope: Any,
         timeout: float | None = None,
     ) -> None:
-        self.fn = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.scope = scope
-        self.timeout = timeout
+        self.fn: Callable[..., Any] = fn
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
+        self.scope: Any = scope
+        self.timeout: float | None = timeout
 
 
 class Ship(Op[Outcome]):
@@ -99,7 +99,7 @@ class Ship(Op[Outcome]):
     __slots__ = ("context",)
 
     def __init__(self, context: Any) -> None:
-        self.context = context
+        self.context: Any = context
 
 
 class Wait(Op[None]):
@@ -112,7 +112,7 @@ class Wait(Op[None]):
     __slots__ = ("futures",)
 
     def __init__(self, futures: Sequence[Any]) -> None:
-        self.futures = futures
+        self.futures: Sequence[Any] = futures
 
 
 class Sleep(Op[None]):
@@ -125,7 +125,7 @@ class Sleep(Op[None]):
     __slots__ = ("seconds",)
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds: float = seconds
 
 
 class Draw(Op[float]):
@@ -145,8 +145,8 @@ class Load(Op["CachedResult | None"]):
     __slots__ = ("key", "policy")
 
     def __init__(self, key: str, policy: ResultPolicy) -> None:
-        self.key = key
-        self.policy = policy
+        self.key: str = key
+        self.policy: ResultPolicy = policy
 
 
 class Open(Op[Outcome]):
@@ -159,7 +159,7 @@ class Open(Op[Outcome]):
     __slots__ = ("stored",)
 
     def __init__(self, stored: StoredResult) -> None:
-        self.stored = stored
+        self.stored: StoredResult = stored
 
 
 class Keep(Op["StoredResult"]):
@@ -174,9 +174,9 @@ class Keep(Op["StoredResult"]):
     __slots__ = ("key", "policy", "value")
 
     def __init__(self, value: Any, policy: ResultPolicy, key: str | None = None) -> None:
-        self.value = value
-        self.policy = policy
-        self.key = key
+        self.value: Any = value
+        self.policy: ResultPolicy = policy
+        self.key: str | None = key
 
 
 class Publish(Op[bool]):
@@ -190,8 +190,8 @@ class Publish(Op[bool]):
     __slots__ = ("entry", "policy")
 
     def __init__(self, entry: CachedResult, policy: ResultPolicy) -> None:
-        self.entry = entry
-        self.policy = policy
+        self.entry: CachedResult = entry
+        self.policy: ResultPolicy = policy
 
 
 class Say(Op[None]):
@@ -207,10 +207,10 @@ class Say(Op[None]):
     __slots__ = ("error", "level", "message", "scope")
 
     def __init__(self, level: int, message: str, scope: Any, error: BaseException | None = None) -> None:
-        self.level = level
-        self.message = message
-        self.scope = scope
-        self.error = error
+        self.level: int = level
+        self.message: str = message
+        self.scope: Any = scope
+        self.error: BaseException | None = error
 
 
 class Abandon(Op[None]):
@@ -224,8 +224,8 @@ class Abandon(Op[None]):
     __slots__ = ("error", "scope")
 
     def __init__(self, scope: Any, error: BaseException) -> None:
-        self.scope = scope
-        self.error = error
+        self.scope: Any = scope
+        self.error: BaseException = error
 
 
 class Emit(Op[Outcome]):
@@ -240,7 +240,7 @@ class Emit(Op[Outcome]):
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value: Any = value
 
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40

@@ -17,7 +17,7 @@ class BaseAnnotation(Generic[T]):
     __slots__ = ("value",)
 
     def __init__(self, value: T) -> None:
-        self.value = value
+        self.value: T = value
 
     def unwrap(self) -> T:
         """Return the value without the mark."""

@@ -31,9 +31,9 @@ class FlowInfo:
     __slots__ = ("created_moment", "key", "name")
 
     def __init__(self, key: ids.RunId, name: str, created: times.Moment) -> None:
-        self.key = key
-        self.name = name
-        self.created_moment = created
+        self.key: ids.RunId = key
+        self.name: str = name
+        self.created_moment: times.Moment = created
 
     @property
     def id(self) -> UUID:
@@ -60,13 +60,13 @@ class _Run:
     __slots__ = ("end", "given_name", "key", "next_start", "parent_key", "run_count", "start", "state", "tags")
 
     def __init__(self, key: ids.RunId, name: str | None, tags: frozenset[str]) -> None:
-        self.key = key
+        self.key: ids.RunId = key
         self.given_name: str | None = name
         """The name that somebody chose; None where the generated one holds."""
-        self.tags = tags
+        self.tags: frozenset[str] = tags
         self.parent_key: ids.RunId | None = None
         self.state: State[Any] | None = None
-        self.run_count = 0
+        self.run_count: int = 0
         self.start: times.Moment | None = None
         self.end: times.Moment | None = None
         self.next_start: times.Moment | None = None
@@ -156,14 +156,14 @@ class FlowRun(_Run):
         tags: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(key, name, tags)
-        self.flow_name = flow_name
-        self.flow_version = flow_version
+        self.flow_name: str = flow_name
+        self.flow_version: str | None = flow_version
         self.flow_key: ids.RunId | None = None
         self.parameters: Mapping[str, Any] = parameters or {}
         self.parent_task_run_key: ids.RunId | None = None
         self.root_key: ids.RunId = key
         self.expected_start: times.Moment | None = None
-        self.epoch = 0
+        self.epoch: int = 0
 
     @property
     def name(self) -> str:
@@ -172,7 +172,7 @@ class FlowRun(_Run):
 
     @name.setter
     def name(self, name: str) -> None:
-        self.given_name = name
+        self.given_name: str | None = name
 
     @property
     def flow_id(self) -> UUID | None:
@@ -233,21 +233,21 @@ class TaskRun(_Run):
         name: str | None = None,
         tags: frozenset[str] = frozenset(),
     ) -> None:
-        self.key = key
-        self.given_name = name
-        self.tags = tags
-        self.parent_key = None
-        self.state = None
-        self.run_count = 0
-        self.start = None
-        self.end = None
-        self.next_start = None
-        self.task_key = task_key
-        self.task_name = task_name
-        self.flow_run_key = flow_run_key
-        self.call_hash = 0
+        self.key: ids.RunId = key
+        self.given_name: str | None = name
+        self.tags: frozenset[str] = tags
+        self.parent_key: ids.RunId | None = None
+        self.state: State[Any] | None = None
+        self.run_count: int = 0
+        self.start: times.Moment | None = None
+        self.end: times.Moment | None = None
+        self.next_start: times.Moment | None = None
+        self.task_key: str = task_key
+        self.task_name: str = task_name
+        self.flow_run_key: ids.RunId | None = flow_run_key
+        self.call_hash: int = 0
         """Of the arguments: signed, 64 bits. With the parent, `task_key` and `ordinal`, the identity."""
-        self.ordinal = 0
+        self.ordinal: int = 0
         """How many equal calls the same parent made before."""
         self.call_preview: str | None = None
         """A short text of the arguments."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sluiceway.base import errors, ids, times
 
@@ -109,15 +109,15 @@ class StateDetails:
         pause_reschedule: bool = False,
         child_flow_run_id: UUID | None = None,
     ) -> None:
-        self.scheduled_time = scheduled_time
-        self.cache_key = cache_key
-        self.retriable = retriable
-        self.guarantee = guarantee
-        self.untrackable_result = untrackable_result
-        self.pause_key = pause_key
-        self.pause_timeout = pause_timeout
-        self.pause_reschedule = pause_reschedule
-        self.child_flow_run_id = child_flow_run_id
+        self.scheduled_time: datetime | None = scheduled_time
+        self.cache_key: str | None = cache_key
+        self.retriable: bool | None = retriable
+        self.guarantee: str | None = guarantee
+        self.untrackable_result: str | None = untrackable_result
+        self.pause_key: str | None = pause_key
+        self.pause_timeout: datetime | None = pause_timeout
+        self.pause_reschedule: bool = pause_reschedule
+        self.child_flow_run_id: UUID | None = child_flow_run_id
 
     def as_dict(self) -> dict[str, Any]:
         """Return the details that are set, by name."""
@@ -130,7 +130,7 @@ class StateDetails:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StateDetails) and self.as_dict() == other.as_dict()
 
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and mutable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and mutable
 
 
 class State(Generic[R]):
@@ -158,10 +158,10 @@ class State(Generic[R]):
         id: UUID | None = None,  # noqa: A002 - the public name of the argument
         state_details: StateDetails | None = None,
     ) -> None:
-        self.type = type
+        self.type: StateType = type
         self._name = name
-        self.message = message
-        self.data = data
+        self.message: str | None = message
+        self.data: Any = data
         self.moment: times.Moment = 0 if timestamp is None else times.from_datetime(timestamp)
         self._id = id
         self._details = state_details

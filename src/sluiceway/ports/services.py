@@ -23,11 +23,11 @@ class Services:
     __slots__ = ("clock", "recorder", "results", "runner", "settings", "store")
 
     def __init__(self, settings: Any, store: Store, recorder: Recorder, results: Results, clock: Clock) -> None:
-        self.settings = settings
-        self.store = store
-        self.recorder = recorder
-        self.results = results
-        self.clock = clock
+        self.settings: Any = settings
+        self.store: Store = store
+        self.recorder: Recorder = recorder
+        self.results: Results = results
+        self.clock: Clock = clock
         self.runner: Any = None
         """The task runner of tasks that are submitted outside flows; made when it is first needed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from sluiceway.drivers import scope
 from sluiceway.drivers.logs import log_fields
@@ -43,7 +44,7 @@ class JournalHandler(logging.Handler):
 
     def createLock(self) -> None:
         """Do without a lock: recorders may be called from any thread."""
-        self.lock = None
+        self.lock: Any = None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Tell the journal of a record, unless a filter is against it.

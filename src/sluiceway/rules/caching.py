@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 from sluiceway.base.errors import HashError, InvalidOptionError
 from sluiceway.base.hashing import code_hash, stable_hash
@@ -166,7 +166,7 @@ class CachePolicy:
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
 
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and what it holds need not be hashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and what it holds need not be hashable
 
     def __repr__(self) -> str:
         shown = {"key_storage": None, "isolation_level": None, "lock_manager": None, **vars(self)}
@@ -247,7 +247,7 @@ class CompoundCachePolicy(CachePolicy):
         policies: Iterable[CachePolicy] = (),
     ) -> None:
         super().__init__(key_storage, isolation_level, lock_manager)
-        self.policies = list(policies)
+        self.policies: list[CachePolicy] = list(policies)
 
     def compute_key(
         self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
@@ -379,7 +379,7 @@ class Inputs(CachePolicy):
         exclude: Iterable[str] = (),
     ) -> None:
         super().__init__(key_storage, isolation_level, lock_manager)
-        self.exclude = list(exclude)
+        self.exclude: list[str] = list(exclude)
 
     def compute_key(
         self, task_ctx: Any, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any

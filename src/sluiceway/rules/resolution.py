@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_
 from typing import Any
 
 from sluiceway.base.errors import SluicewayError
@@ -27,8 +28,8 @@ class Reference:
     __slots__ = ("failure_allowed", "source")
 
     def __init__(self, source: Upstream | State[Any], failure_allowed: bool) -> None:
-        self.source = source
-        self.failure_allowed = failure_allowed
+        self.source: Upstream | State[Any] = source
+        self.failure_allowed: bool = failure_allowed
 
     @property
     def state(self) -> State[Any]:
@@ -157,16 +158,23 @@ def _resolve_marked(
 
 
 def _rebuild(value: Any, inner: Callable[[Any], Any]) -> Any:
-    """Return a container of the same kind with each member passed through `inner`."""
+    """Return a container of the same kind with each member passed through `inner`; itself, where none changes."""
     if isinstance(value, dict):
-        pairs = {inner(key): inner(item) for key, item in value.items()}
+        members = [*value.keys(), *value.values()]
+    elif isinstance(value, _SEQUENCES):
+        members = list(value)
+    else:
+        names = [name for name in _fields(value) or () if hasattr(value, name)]
+        members = [getattr(value, name) for name in names]
+    resolved = list(map(inner, members))
+    if all(map(is_, resolved, members)):
+        return value
+    if isinstance(value, dict):
+        pairs = dict(zip(resolved[: len(value)], resolved[len(value) :], strict=True))
         return pairs if type(value) is dict else _like(value, pairs)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(inner(item) for item in value))
     if isinstance(value, _SEQUENCES):
-        return type(value)(inner(item) for item in value)
-    changed = {name: inner(getattr(value, name)) for name in _fields(value) or () if hasattr(value, name)}
-    return _with_fields(value, changed)
+        return type(value)(*resolved) if hasattr(value, "_fields") else type(value)(resolved)
+    return _with_fields(value, dict(zip(names, resolved, strict=True)))
 
 
 def _like(value: dict[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:

@@ -18,6 +18,7 @@ from sluiceway.model.facts import (
 from sluiceway.model.states import StateType
 from sluiceway.ports.services import Services
 from sluiceway.rules.outcomes import stamped
+from sluiceway.runners.parcels import BEGUN, ENDED
 
 
 class Arrivals:
@@ -35,8 +36,10 @@ class Arrivals:
         """Take what was sent.
 
         Args:
-            batch: A pickled list of facts, and of log lines as the attributes of records.
+            batch: A pickled list of facts, and of log lines as the attributes of records; or `BEGUN` or `ENDED`.
         """
+        if batch in (BEGUN, ENDED):
+            return
         for item in pickle.loads(batch):
             if isinstance(item, dict):
                 _log(item)

@@ -53,7 +53,9 @@ def main(calls: int, lifeline: int) -> None:
         send(TROUBLE, traceback.format_exc().encode())
 
 
-def _prepare(path: list[str], entry: str, initializer: bytes | None) -> Callable[[bytes, Callable[[bytes], Any]], bytes]:
+def _prepare(
+    path: list[str], entry: str, initializer: bytes | None
+) -> Callable[[bytes, Callable[[bytes], Any]], bytes]:
     """Take over the parent's import path, initialise, and return what calls are handed to."""
     sys.path[:] = path
     if initializer is not None:

@@ -13,7 +13,7 @@ from sluiceway.engine.calling import call
 from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
 from sluiceway.engine.ops import Outcome
 from sluiceway.ports.services import Services
-from sluiceway.runners.parcels import CallPart, FlowPart, Parcel, Reply, Surroundings
+from sluiceway.runners.parcels import BEGUN, ENDED, CallPart, FlowPart, Parcel, Reply, Surroundings
 from sluiceway.runners.pickling import dumps
 from sluiceway.runners.transit import pack_error, traceback_of
 
@@ -36,7 +36,13 @@ def run_collected(entry: str, parcel: bytes) -> tuple[list[bytes], bytes]:
     return sent, reply
 
 
-def attempt(parcel: Parcel, surroundings: Surroundings, services: Services, make_runner: MakeRunner) -> Reply:
+def attempt(
+    parcel: Parcel,
+    surroundings: Surroundings,
+    services: Services,
+    make_runner: MakeRunner,
+    send: Callable[[bytes], object],
+) -> Reply:
     """Call the function of a task run, wait for what it submitted, and return what came of it.
 
     Args:
@@ -44,6 +50,7 @@ def attempt(parcel: Parcel, surroundings: Surroundings, services: Services, make
         surroundings: What it has in common with others.
         services: The adapters of this process.
         make_runner: Makes and starts the task runner of tasks that are submitted here.
+        send: Tells the other process when the function begins, and when it has ended.
     """
     try:
         part: CallPart = pickle.loads(parcel.call)
@@ -56,7 +63,9 @@ def attempt(parcel: Parcel, surroundings: Surroundings, services: Services, make
     context.services, context.flow_context, context.parameters = services, flow_context, parameters
     token = scope.enter_tags(part.tags)
     try:
+        send(BEGUN)
         outcome = _call(context)
+        send(ENDED)
         _wait_for_submitted(context)
     finally:
         scope.leave_tags(token)

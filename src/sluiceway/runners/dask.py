@@ -61,9 +61,9 @@ class DaskTaskRunner(RemoteTaskRunner):
         self.address = address
         self.cluster = cluster
         self.cluster_class = cluster_class
-        self.cluster_kwargs = dict(cluster_kwargs or {})
-        self.adapt_kwargs = dict(adapt_kwargs or {})
-        self.client_kwargs = dict(client_kwargs or {})
+        self.cluster_kwargs: dict[str, Any] = dict(cluster_kwargs or {})
+        self.adapt_kwargs: dict[str, Any] = dict(adapt_kwargs or {})
+        self.client_kwargs: dict[str, Any] = dict(client_kwargs or {})
         self._client: Any = None
         self._own_cluster: Any = None
         self._futures: dict[Errand, Any] = {}

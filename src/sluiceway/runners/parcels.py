@@ -22,6 +22,9 @@ from sluiceway.model.policies import NO_HOOKS, FlowPolicy, ResultPolicy, TaskPol
 from sluiceway.model.runs import FlowRun
 from sluiceway.runners.pickling import dumps, goes_by_name
 
+BEGUN, ENDED = b"begun", b"ended"
+"""Sent in the place of a batch when the function is about to be called, and when it has ended."""
+
 PARAMETERS_LIMIT = 1024 * 1024
 """Arguments of the flow go along with each of its tasks up to this many bytes, pickled."""
 
@@ -57,18 +60,18 @@ class AbsentFlow:
     """
 
     task_runner = None
-    signature = Signature("flow", (), 0, (), {}, None, None)
+    signature: Signature = Signature("flow", (), 0, (), {}, None, None)
 
     def __init__(self, flow: Any) -> None:
         policy: FlowPolicy = flow.policy
         self.name: str = policy.name
-        self.version = policy.version
+        self.version: str | None = policy.version
         self.description: str | None = flow.description
         self.isasync: bool = flow.isasync
         self.isgenerator: bool = flow.isgenerator
-        self.timeout_seconds = policy.timeout
-        self.retries = policy.retry.retries
-        self.policy = policy._replace(
+        self.timeout_seconds: float | None = policy.timeout
+        self.retries: int = policy.retry.retries
+        self.policy: FlowPolicy = policy._replace(
             retry=policy.retry._replace(condition=None), hooks=NO_HOOKS, result=ResultPolicy(), run_name=None
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 from sluiceway.base.errors import SerializationError
 from sluiceway.runners.child import ENTRY
+from sluiceway.runners.parcels import BEGUN, ENDED
 from sluiceway.runners.pickling import dumps
-from sluiceway.runners.pool import CallFailed, Child, ChildDied, ChildOverran
+from sluiceway.runners.pool import CallFailed, Child, ChildDied
 from sluiceway.runners.remote import Errand, RemoteTaskRunner
 
 GRACE_SECONDS = 2.0
@@ -153,23 +155,70 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
             self._busy[this] = child
         if self._stopped:
             child.kill()
+        overtime = _Overtime(child, errand)
         finish: Callable[[], object]
-        there = False
-        seconds = None if errand.timeout is None else errand.timeout + GRACE_SECONDS
         try:
-            reply = child.call(errand.parcel, errand.take, seconds)
-            finish, there = (lambda: errand.reply(reply)), True
+            finish, there = partial(errand.reply, child.call(errand.parcel, overtime.take)), True
         except CallFailed as error:
-            text = f"The call could not be made in the child process:\n{error}"
-            finish, there = (lambda: errand.fail(RuntimeError(text))), True
-        except ChildOverran:
-            finish = lambda: errand.run_out(KILLED)  # noqa: E731 - one of four endings
+            trouble = RuntimeError(f"The call could not be made in the child process:\n{error}")
+            finish, there = partial(errand.fail, trouble), True
         except ChildDied as error:
-            why = f"The process that the task ran in died: {error}."
-            finish = lambda: errand.lose(why)  # noqa: E731 - one of four endings
+            finish, there = partial(errand.lose, f"The process that the task ran in died: {error}."), False
+        except Exception as error:  # what a user's filter of log lines raised, in the midst of the call
+            child.kill()
+            finish, there = partial(errand.fail, error), False
+        if overtime.end():
+            finish, there = partial(errand.run_out, KILLED) if not there else finish, False
         with self._counting:
             del self._busy[this]
         if not there:
             child.close()
         finish()
         return there
+
+
+class _Overtime:
+    """Kills a child in which a call goes on though its deadline has interrupted it.
+
+    What the child does before and after, such as importing what the function needs, or waiting for tasks that it
+    submitted, has all the time there is.
+
+    Args:
+        child: The child.
+        errand: The call.
+    """
+
+    def __init__(self, child: Child, errand: Errand) -> None:
+        self._child = child
+        self._errand = errand
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._ended = self._killed = False
+
+    def take(self, message: bytes) -> None:
+        """Take what the child sent.
+
+        Args:
+            message: The message.
+        """
+        if message == BEGUN and self._errand.timeout is not None:
+            self._timer = threading.Timer(self._errand.timeout + GRACE_SECONDS, self._kill)
+            self._timer.daemon = True
+            self._timer.start()
+        elif message == ENDED:
+            self.end()
+        self._errand.take(message)
+
+    def end(self) -> bool:
+        """Watch no longer; return whether the child was killed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._ended = True
+            return self._killed
+
+    def _kill(self) -> None:
+        with self._lock:
+            if not self._ended:
+                self._killed = True
+                self._child.kill()

@@ -33,7 +33,7 @@ class RayTaskRunner(RemoteTaskRunner):
         _ray()
         super().__init__()
         self.address = address
-        self.init_kwargs = dict(init_kwargs or {})
+        self.init_kwargs: dict[str, Any] = dict(init_kwargs or {})
         self._connected_here = False
         self._references: dict[Errand, Any] = {}
         self._remote: Any = None

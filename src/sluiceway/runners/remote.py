@@ -47,7 +47,7 @@ class Errand:
         self, context: TaskRunContext, parcel: bytes, packer: Packer, done: Callable[[Outcome], object]
     ) -> None:
         self.parcel = parcel
-        self.name = f"{context.policy.name}-{context.key.hex()}-{context.task_run.run_count}"
+        self.name: str = f"{context.policy.name}-{context.key.hex()}-{context.task_run.run_count}"
         """What tells this call from all others."""
         self.timeout: float | None = context.policy.timeout
         self._context = context
@@ -214,6 +214,7 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
         Args:
             error: What ended the flow run.
         """
+        self._closed = True
         relay = self._relay
         if relay is None:
             return
@@ -223,7 +224,7 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
             self._arrived(future, _record_dropped(call, begun, error))
 
     def cancel_all(self) -> None:
-        """Drop the tasks that have not begun, and end those that have."""
+        """Drop the tasks that have not begun, end those that have, and take no others."""
         self.abandon(KeyboardInterrupt("cancelled"))
 
     def close(self) -> None:
@@ -233,8 +234,8 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
             future.wait()
         relay, self._relay = self._relay, None
         if relay is not None:
+            relay.close()  # first, lest it be about to send something that was dropped
             self.release()
-            relay.close()
 
     def __exit__(
         self,

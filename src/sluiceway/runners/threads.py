@@ -48,7 +48,7 @@ class ThreadFuture(Future[Any]):
 
     def __init__(self, call: TaskRunContext, runner: ThreadPoolTaskRunner) -> None:
         super().__init__(call)
-        self.runner = runner
+        self.runner: ThreadPoolTaskRunner = runner
         self.variables: contextvars.Context | None = contextvars.copy_context()
         self.waits_for: Future[Any] | None = None
         self._claim = threading.Lock()

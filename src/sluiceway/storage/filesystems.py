@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from fnmatch import fnmatch
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sluiceway.base.errors import InvalidOptionError, MissingExtraError
 from sluiceway.base.ids import new_id
@@ -175,7 +175,7 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
 
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and settings need not be hashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and settings need not be hashable
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
@@ -189,7 +189,7 @@ class LocalFileSystem(_Folder):
     """
 
     def __init__(self, basepath: str | os.PathLike[str] | None = None) -> None:
-        self.basepath = None if basepath is None else os.fspath(basepath)
+        self.basepath: str | None = None if basepath is None else os.fspath(basepath)
 
     def read_path(self, path: str) -> bytes:
         """Return the content of a file.
@@ -265,8 +265,8 @@ class RemoteFileSystem(_Folder):
             raise InvalidOptionError(f"The base path must begin with a scheme such as s3://, not {basepath!r}.")
         if not folder.strip("/"):
             raise InvalidOptionError(f"The base path must name a folder after the scheme, not {basepath!r}.")
-        self.basepath = basepath.rstrip("/")
-        self.settings = dict(settings or {})
+        self.basepath: str = basepath.rstrip("/")
+        self.settings: dict[str, Any] = dict(settings or {})
 
     @property
     def filesystem(self) -> Any:

@@ -23,8 +23,8 @@ class Place:
     __slots__ = ("files", "root")
 
     def __init__(self, files: Any) -> None:
-        self.files = files
-        self.root = _root_of(files)
+        self.files: Any = files
+        self.root: str = _root_of(files)
         """What the addresses of all files in here begin with."""
 
     def read(self, name: str) -> bytes:

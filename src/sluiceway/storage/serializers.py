@@ -124,7 +124,7 @@ class Serializer(Generic[D]):
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._given() == self._given()
 
-    __hash__ = None  # type: ignore[assignment]  # compared by value, and options need not be hashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and options need not be hashable
 
     def __repr__(self) -> str:
         options = {"type": self.type, **self._given()}

@@ -55,8 +55,8 @@ class DieAt:
     __slots__ = ("after", "operation")
 
     def __init__(self, operation: int, *, after: bool = False) -> None:
-        self.operation = operation
-        self.after = after
+        self.operation: int = operation
+        self.after: bool = after
 
     def __repr__(self) -> str:
         return f"DieAt({self.operation}{', after=True' if self.after else ''})"

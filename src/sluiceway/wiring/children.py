@@ -34,10 +34,10 @@ def run(parcel: bytes, send: Callable[[bytes], object]) -> bytes:
     opened: Parcel = pickle.loads(parcel)
     surroundings = _surroundings(opened.surroundings)
     if opened.origin == origin():  # a cluster of threads in the very process that called the flow
-        return pickle.dumps(attempt(opened, surroundings, wiring.services(), make_runner))
+        return pickle.dumps(attempt(opened, surroundings, wiring.services(), make_runner, send))
     with _installed(_services(surroundings.settings, send)) as services:
         _redirect_lines(surroundings.levels)
-        reply = attempt(opened, surroundings, services, make_runner)
+        reply = attempt(opened, surroundings, services, make_runner, send)
     return pickle.dumps(reply)
 
 

@@ -45,11 +45,11 @@ class Setting(Generic[T]):
     __slots__ = ("default", "description", "kind", "name", "secret")
 
     def __init__(self, kind: Kind[T], default: T, description: str, *, secret: bool = False) -> None:
-        self.kind = kind
-        self.default = default
-        self.description = description
-        self.secret = secret
-        self.name = ""
+        self.kind: Kind[T] = kind
+        self.default: T = default
+        self.description: str = description
+        self.secret: bool = secret
+        self.name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -103,70 +103,72 @@ class Settings:
         ConfigurationError: Something is no setting or no possible value; the message lists all such.
     """
 
-    home = Setting(kinds.PATH, "~/.sluiceway", "The folder of the run database, results and profiles.")
+    home: Setting[str] = Setting(kinds.PATH, "~/.sluiceway", "The folder of the run database, results and profiles.")
     profile: Setting[str | None] = Setting(
         kinds.TEXT, None, "The profile to use; by default the one that profiles.toml calls active."
     )
-    database_url = Setting(kinds.DATABASE, "sqlite:///{home}/sluiceway.db", "Where runs are recorded.")
+    database_url: Setting[str] = Setting(kinds.DATABASE, "sqlite:///{home}/sluiceway.db", "Where runs are recorded.")
     api_url: Setting[str | None] = Setting(
         kinds.WEB_ADDRESS, None, "The server to talk to, instead of using a database directly."
     )
     api_key: Setting[str | None] = Setting(kinds.TEXT, None, "The key that the server asks for.", secret=True)
 
-    results_storage = Setting(
+    results_storage: Setting[str] = Setting(
         kinds.PATH_OR_URL, "{home}/results", "Where results go that are too large for the run database."
     )
-    results_serializer = Setting(
+    results_serializer: Setting[str] = Setting(
         kinds.choice("pickle", "json", "compressed/pickle", "compressed/json"),
         "pickle",
         "How results are stored.",
     )
-    results_persist = Setting(
+    results_persist: Setting[bool | None] = Setting(
         kinds.SWITCH_OR_AUTO,
         None,
         "Whether results are stored; auto stores those that a cache, a retry or a resume may need.",
     )
-    results_inline_limit = Setting(
+    results_inline_limit: Setting[int] = Setting(
         kinds.whole(0), 65_536, "The size up to which a result is stored in the run database, in bytes."
     )
 
-    logging_level = Setting(
+    logging_level: Setting[str] = Setting(
         kinds.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
         "INFO",
         "The least level that is logged.",
     )
-    logging_format = Setting(
+    logging_format: Setting[str] = Setting(
         kinds.choice("console", "json"), "console", "Lines for people, or JSON objects, one a line."
     )
-    logging_colors = Setting(
+    logging_colors: Setting[bool | None] = Setting(
         kinds.SWITCH_OR_AUTO,
         None,
         "Whether the console is coloured; auto colours terminals, unless NO_COLOR is set.",
     )
-    logging_log_prints = Setting(kinds.SWITCH, False, "Whether `print` in flows and tasks logs.")
-    logging_to_journal = Setting(kinds.SWITCH, True, "Whether log lines of runs are kept in the run database.")
-    logging_max_line = Setting(
+    logging_log_prints: Setting[bool] = Setting(kinds.SWITCH, False, "Whether `print` in flows and tasks logs.")
+    logging_to_journal: Setting[bool] = Setting(
+        kinds.SWITCH, True, "Whether log lines of runs are kept in the run database."
+    )
+    logging_max_line: Setting[int] = Setting(
         kinds.whole(1), 65_536, "The length from which a log line is cut in the run database, in characters."
     )
-    logging_extra_loggers = Setting[tuple[str, ...]](
+    logging_extra_loggers: Setting[tuple[str, ...]] = Setting[tuple[str, ...]](
         kinds.NAMES, (), "Loggers of other libraries whose lines are shown and kept like those of runs."
     )
 
-    flush_interval = Setting(
+    flush_interval: Setting[float] = Setting(
         kinds.INTERVAL, 0.05, "How long at most something recorded waits before it is written, in seconds."
     )
     task_runner_thread_pool_max_workers: Setting[int | None] = Setting(
         kinds.whole(1), None, "How many submitted tasks of a flow run at once in threads."
     )
-    tasks_default_retries = Setting(kinds.whole(0), 0, "How often a failed task is retried.")
-    tasks_default_retry_delay_seconds = Setting[tuple[float, ...]](
+    tasks_default_retries: Setting[int] = Setting(kinds.whole(0), 0, "How often a failed task is retried.")
+    tasks_default_retry_delay_seconds: Setting[tuple[float, ...]] = Setting[tuple[float, ...]](
         kinds.DELAYS, (), "How long to wait before each retry of a task, in seconds; the last one holds on."
     )
-    flows_default_retries = Setting(kinds.whole(0), 0, "How often a failed flow is retried.")
-    flows_default_retry_delay_seconds = Setting(
+    flows_default_retries: Setting[int] = Setting(kinds.whole(0), 0, "How often a failed flow is retried.")
+    flows_default_retry_delay_seconds: Setting[float] = Setting(
         kinds.SECONDS, 0.0, "How long to wait before each retry of a flow, in seconds."
     )
-    progress = Setting(
+    progress: Setting[str] = Setting(
         kinds.choice("off", "auto"),
         "off",
         "Whether a flow shows progress bars of its tasks; auto does on terminals.",

@@ -72,7 +72,7 @@ class Batch:
     __slots__ = ("new_flows", "new_loggers", "new_tasks", "numbers", "rows")
 
     def __init__(self, numbers: Numbers) -> None:
-        self.numbers = numbers
+        self.numbers: Numbers = numbers
         self.rows: defaultdict[str, list[Value]] = defaultdict(list)
         """By the name of the statement that writes them."""
         self.new_flows: dict[str, Moment] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,8 +118,10 @@ class Reader:
 
     def count_task_runs_by_state(self, flow_run_key: RunId) -> dict[tuple[str, str], int]:
         """Return how many task runs of a flow run there are by task name and state name."""
-        found = self._all(self._texts["task_runs_by_state"], (flow_run_key,))
-        return {(task, state_name or _default_name(code)): count for task, code, state_name, count in found}
+        counts: Counter[tuple[str, str]] = Counter()
+        for task, code, state_name, count in self._all(self._texts["task_runs_by_state"], (flow_run_key,)):
+            counts[task, state_name or _default_name(code)] += count
+        return dict(counts)
 
     # --- what a run left behind ---------------------------------------------------------------
 
