@@ -1,23 +1,20 @@
-"""The same small tasks in every colour: sync, async, generator and async generator.
-
-They stand in a module of their own, so that child processes find them by their names.
-"""
+"""Small tasks that can be had in every colour: sync, async, generator and async generator."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from sluiceway import get_run_logger, runtime, task
+from sluiceway import Task, get_run_logger, runtime, task
 from sluiceway.cache_policies import INPUTS
 
 ENDLESS = 30.0
 """Seconds that nobody waits for."""
 
-NAMES = ("success", "failure", "retried", "exhausted", "late", "cached", "nested", "logged")
+NAP = 0.01
+"""Seconds that a thread may sleep, which is not interrupted before it wakes."""
 
 
 @task
@@ -43,10 +40,6 @@ def exhausted() -> int:
     raise ValueError("never")
 
 
-def cached(x: int = 3) -> int:
-    return x + 4
-
-
 def nested() -> int:
     return inner(6)
 
@@ -57,30 +50,62 @@ def logged() -> int:
     return 7
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "success": {},
-    "failure": {},
-    "retried": {"retries": 2},
-    "exhausted": {"retries": 1, "retry_delay_seconds": 0.01},
-    "late": {"timeout_seconds": 0.1},
-    "cached": {"cache_policy": INPUTS},
-    "nested": {},
-    "logged": {"log_prints": True},
+PROGRAMS: dict[str, tuple[Callable[..., int], dict[str, Any]]] = {
+    "success": (success, {}),
+    "failure": (failure, {}),
+    "retried": (retried, {"retries": 2}),
+    "exhausted": (exhausted, {"retries": 1, "retry_delay_seconds": 0.01}),
+    "cached": (success, {"cache_policy": INPUTS}),
+    "nested": (nested, {}),
+    "logged": (logged, {"log_prints": True}),
 }
+"""The function of each task, and its options."""
 
 
-class sync:
-    """The tasks as plain functions."""
+def made(name: str, colour: str) -> Task[..., Any]:
+    """Return one of the tasks in a colour."""
+    if name == "late":
+        return task(_late(colour), name="late", timeout_seconds=0.1)
+    function, options = PROGRAMS[name]
+    return task(_coloured(function, colour), name=name, **options)
 
-    success = task(success)
-    failure = task(failure)
-    retried = task(**OPTIONS["retried"])(retried)
-    exhausted = task(**OPTIONS["exhausted"])(exhausted)
-    cached = task(**OPTIONS["cached"])(cached)
-    nested = task(nested)
-    logged = task(**OPTIONS["logged"])(logged)
 
-    @task(**OPTIONS["late"])
-    @staticmethod
-    def late() -> None:
-        time.sleep(ENDLESS)
+def _coloured(function: Callable[[], int], colour: str) -> Callable[[], Any]:
+    def sync(x: int = 0) -> int:
+        return function()
+
+    async def awaited(x: int = 0) -> int:
+        await asyncio.sleep(0)
+        return function()
+
+    def generator(x: int = 0) -> Iterator[int]:
+        yield function()
+
+    async def async_generator(x: int = 0) -> AsyncIterator[int]:
+        await asyncio.sleep(0)
+        yield function()
+
+    return {"sync": sync, "async": awaited, "generator": generator, "async generator": async_generator}[colour]
+
+
+def _naps() -> None:
+    for _ in range(int(ENDLESS / NAP)):
+        time.sleep(NAP)
+
+
+def _late(colour: str) -> Callable[[], Any]:
+    def sync() -> None:
+        _naps()
+
+    async def awaited() -> None:
+        await asyncio.sleep(ENDLESS)
+
+    def generator() -> Iterator[None]:
+        _naps()
+        yield
+
+    async def async_generator() -> AsyncIterator[None]:
+        await asyncio.sleep(ENDLESS)
+        yield
+
+    return {"sync": sync, "async": awaited, "generator": generator, "async generator": async_generator}[colour]

@@ -638,6 +638,34 @@ def test_a_blocking_c_call_in_a_worker_thread_ends_first_and_is_expired() -> Non
     in_worker_thread(scenario)
 
 
+def test_an_interruption_that_the_thread_has_not_noticed_can_be_taken_back() -> None:
+    gate, went_on = threading.Lock(), []
+    watch = deadlines._ThreadWatch(SOON)
+
+    def body() -> None:
+        watch._thread = threading.get_ident()
+        with watch:
+            gate.acquire(timeout=FOREVER)
+            for _ in range(100):
+                went_on.append(True)
+
+    def take_back() -> None:
+        end = time.monotonic() + FOREVER
+        while not watch._is_pending() and time.monotonic() < end:
+            pass
+        with deadlines._watcher._lock:
+            deadlines._watcher._close(watch)
+        gate.release()
+
+    gate.acquire()
+    thread = threading.Thread(target=take_back)
+    thread.start()
+    with pytest.raises(DeadlineExceeded):
+        in_worker_thread(body)
+    thread.join(FOREVER)
+    assert len(went_on) == 100
+
+
 def in_four_threads(scenario: Callable[[int], None]) -> None:
     passed = []
 

@@ -13,10 +13,7 @@ def key_of(fn: Any, name: str) -> str:
         fn: The function.
         name: Its name as a task or flow.
     """
-    module = getattr(fn, "__module__", None) or "unknown"
-    if module == "__main__":  # the same file, imported by `sluiceway run`, goes by its own name
-        path = getattr(sys.modules.get("__main__"), "__file__", None) or "__main__"
-        module = path.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    module = lasting_module(getattr(fn, "__module__", None) or "unknown")
     qualified = getattr(fn, "__qualname__", None) or name
     key = f"{module}.{qualified}"
     return key if qualified.rpartition(".")[2] == name else f"{key}:{name}"
@@ -29,3 +26,15 @@ def own_name(fn: Any) -> str:
         fn: The function.
     """
     return getattr(fn, "__name__", None) or type(fn).__name__
+
+
+def lasting_module(module: str) -> str:
+    """Return the name of a module; for a script the one that its file has when `sluiceway run` imports it.
+
+    Args:
+        module: The name that functions and classes give their module.
+    """
+    if module != "__main__":
+        return module
+    path: str = getattr(sys.modules.get("__main__"), "__file__", None) or "__main__"
+    return path.replace("\\", "/").rpartition("/")[2].removesuffix(".py")

@@ -13,6 +13,8 @@ from struct import pack
 from types import EllipsisType, NoneType
 from typing import Any
 
+from sluiceway.base.keys import lasting_module
+
 SIZE = 16
 """The number of bytes of a digest."""
 
@@ -48,7 +50,7 @@ def named(tag: bytes, *names: str | None) -> bytes:
 
 def type_token(kind: type) -> bytes:
     """Return the token of a type that counts by its name."""
-    return named(b"type", kind.__module__, kind.__qualname__)
+    return named(b"type", lasting_module(kind.__module__), kind.__qualname__)
 
 
 def packed(values: Sequence[Any]) -> bytes | None:

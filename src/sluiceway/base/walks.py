@@ -23,6 +23,7 @@ from types import (
 from typing import Any
 
 from sluiceway.base import sources, tables
+from sluiceway.base.keys import lasting_module
 from sluiceway.base.previews import preview
 from sluiceway.base.tokens import ATOMS, named, node, packed, type_token
 
@@ -193,7 +194,7 @@ class Walk:
     def _maker(self, value: Any) -> bytes:
         """Return the token of what an object is made by, which counts by its name."""
         if isinstance(value, type | FunctionType | BuiltinFunctionType):
-            return named(b"name", value.__module__, value.__qualname__)
+            return named(b"name", lasting_module(value.__module__), value.__qualname__)
         return self.token(value)
 
     def _global(self, value: Any, name: str) -> bytes:
@@ -223,7 +224,7 @@ class CallWalk(Walk):
     __slots__ = ()
 
     def _function(self, function: FunctionType) -> bytes:
-        name = named(b"name", function.__module__, function.__qualname__)
+        name = named(b"name", lasting_module(function.__module__), function.__qualname__)
         parts = [name, _code_token(function.__code__), self.step(function.__defaults__, "")]
         parts += [self.step(value, f".{name}") for name, value in _closure(function)]
         return node(b"function", parts)

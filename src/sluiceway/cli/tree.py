@@ -12,7 +12,7 @@ from sluiceway.cli.outline import UNSUCCESSFUL, Fan, Node, Step
 from sluiceway.cli.printing import duration_of, state_text
 from sluiceway.cli.timeline import Axis
 from sluiceway.model.appearance import look_of
-from sluiceway.model.runs import FlowRun
+from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.states import State, StateType
 
 GAP = "  "
@@ -117,7 +117,12 @@ def _step_row(step: Step, now: times.Moment) -> _Row:
         label.append(f"  {run.call_preview}", style="dim")
     state = run.state
     colour = "" if state is None else look_of(state.type, state.name).colour
-    return _Row(label, state_text(state), duration_of(run, now), run.start, run.end or now, colour, _note(state))
+    return _Row(label, state_text(state), duration_of(run, now), run.start, _end_of(run, now), colour, _note(state))
+
+
+def _end_of(run: TaskRun, now: times.Moment) -> times.Moment:
+    """Return where the bar of a run ends; a run that never started has none, and takes no room."""
+    return run.end or (now if run.start else 0)
 
 
 def _note(state: State[Any] | None) -> str:
@@ -130,7 +135,7 @@ def _note(state: State[Any] | None) -> str:
 def _fan_row(fan: Fan, now: times.Moment) -> _Row:
     label = Text.assemble(fan.task_name, (f"  ×{fan.total:,}", "bold"))
     state = Text("  ").join(_share(name, count) for name, count in fan.states.most_common())
-    end = fan.end or now
+    end = fan.end or (now if fan.start else 0)
     took = "–" if fan.start is None else times.duration_text(max(0, end - fan.start) / times.SECOND)
     colour = look_of(StateType.FAILED if fan.below else StateType.COMPLETED).colour
     return _Row(label, state, took, fan.start, end, colour)

@@ -99,8 +99,8 @@ async def prepare(context: TaskRunContext) -> State[Any] | None:
         else:
             blocked = outcomes.raised("Task", resolved.error, resolved.moment)
     if blocked is not None:
-        await _enter(run, blocked)
         await Say(ERROR, f"Finished in state {blocked}", context)
+        await _enter(run, blocked)
         return blocked
     if context.policy.run_name is not None:
         run.given_name = await chosen_name(context)

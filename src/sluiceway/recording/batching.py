@@ -6,11 +6,14 @@ after the first, and writes it in one transaction.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from weakref import WeakSet
 
 from sluiceway.base.errors import StoreError
 from sluiceway.model.facts import Fact
@@ -53,6 +56,11 @@ class BatchingRecorder:
         self._store = store
         self._interval = flush_interval
         self._complain = complain or _print_to_stderr
+        self._begin()
+        _recorders.add(self)
+
+    def _begin(self) -> None:
+        """Start out with nothing recorded, and no thread."""
         self._queue: deque[Fact | _Marker] = deque()
         self._append = self._queue.append
         self._awake = False
@@ -63,7 +71,10 @@ class BatchingRecorder:
         self._closing = False
         self._unwritten: list[Fact] = []
         self._trouble: str | None = None
+        """Why the store cannot be written at present."""
         self._lost = 0
+        self._reason: str | None = None
+        """Why the last of the lost facts was lost."""
 
     def record(self, fact: Fact) -> None:
         """Take a fact; it is written soon, after all that were taken before.
@@ -88,6 +99,8 @@ class BatchingRecorder:
         """
         if not self._awake and not self._queue and not self._unwritten:
             return True
+        if self._closing:
+            return self._ended(timeout) and not self._queue
         marker = _Marker()
         self._append(marker)
         self._wake()
@@ -99,13 +112,13 @@ class BatchingRecorder:
         self._closing = True
         self._hurry.set()
         self._bell.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self._ended(None)
+        while self._queue:  # recorded while the thread was about to end
+            self._flush()
         self._lost += len(self._unwritten)
         self._unwritten = []
         if self._lost:
-            self._complain(f"{self._lost} facts about runs were not recorded. {self._trouble}")
+            self._complain(f"{self._lost} facts about runs were not recorded. {self._reason}")
             self._lost = 0
 
     # --- the caller's side ------------------------------------------------------------------------
@@ -120,11 +133,20 @@ class BatchingRecorder:
                     thread.start()
         self._bell.set()
 
+    def _ended(self, timeout: float | None) -> bool:
+        """Wait until the writer, which has been told to, has ended; return whether it has."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
     def _hold_back(self) -> None:
         """Make a producer that is faster than the store wait, lest the facts fill the memory."""
         while (
             len(self._queue) > BACKLOG_LIMIT
             and self._trouble is None
+            and not self._closing
             and threading.current_thread() is not self._thread
         ):
             self._hurry.set()
@@ -149,9 +171,16 @@ class BatchingRecorder:
             self._bell.clear()
 
     def _flush(self) -> None:
-        """Write what has gathered, up to one batch."""
-        pop = self._queue.popleft
-        taken = [pop() for _ in range(min(len(self._queue), BATCH_LIMIT))]
+        """Write what has gathered, batch by batch; in times of trouble all at once, of which the oldest may go."""
+        gathered = len(self._queue)
+        while gathered:
+            size = gathered if self._trouble else min(gathered, BATCH_LIMIT)
+            self._write_batch([self._queue.popleft() for _ in range(size)])
+            gathered -= size
+        if self._unwritten and self._trouble is None:
+            self._write_batch([])
+
+    def _write_batch(self, taken: list[Fact | _Marker]) -> None:
         markers = [item for item in taken if type(item) is _Marker]
         facts: list[Fact] = [item for item in taken if not isinstance(item, _Marker)] if markers else taken  # type: ignore[assignment]  # without markers all are facts
         if self._unwritten:
@@ -170,7 +199,7 @@ class BatchingRecorder:
             self._remember(facts, str(error))
             return False
         except Exception as error:
-            self._write_singly(facts, error)
+            return self._write_singly(facts, error)
         self._trouble = None
         self._tell(facts)
         return True
@@ -188,21 +217,40 @@ class BatchingRecorder:
         """Keep what could not be written, the newest of it where it is too much, and say so once."""
         if trouble != self._trouble:
             self._complain(f"Runs cannot be recorded; they go on nevertheless. {trouble}")
-        self._trouble = trouble
+        self._trouble = self._reason = trouble
         surplus = max(0, len(facts) - BACKLOG_LIMIT)
         self._lost += surplus
         self._unwritten = facts[surplus:]
 
-    def _write_singly(self, facts: list[Fact], cause: Exception) -> None:
+    def _write_singly(self, facts: list[Fact], cause: Exception) -> bool:
         """Write each fact by itself, so that one that no store can take does not hold up the others."""
         if len(facts) == 1:
-            self._lost += 1
-            self._trouble = f"{type(cause).__name__}: {cause}"
-            self._complain(f"{type(facts[0]).__name__} could not be recorded: {self._trouble}")
-            return
-        for fact in facts:
-            self._write([fact])
+            reason = f"{type(cause).__name__}: {cause}"
+            if reason != self._reason:
+                self._complain(f"{type(facts[0]).__name__} could not be recorded: {reason}")
+            self._lost, self._reason = self._lost + 1, reason
+            return True
+        for index, fact in enumerate(facts):
+            if not self._write([fact]):
+                self._unwritten = facts[index:]
+                return False
+        return True
+
+
+_recorders: WeakSet[BatchingRecorder] = WeakSet()
+
+
+def _begin_in_child() -> None:
+    """Begin anew in a forked child, which has none of the threads; what was queued is the parent's to write."""
+    for recorder in list(_recorders):
+        recorder._begin()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def _print_to_stderr(sentence: str) -> None:
-    print(f"sluiceway: {sentence}", file=sys.stderr)
+    if sys.stderr is None:
+        return  # a process without a console
+    with suppress(OSError, ValueError):  # it was closed
+        print(f"sluiceway: {sentence}", file=sys.stderr)

@@ -60,7 +60,7 @@ def _describe(value: Any, depth: int, budget: Iterator[None]) -> Any:
     return text_of(value)
 
 
-def _whole(value: int | None) -> Any:
+def _whole(value: Any) -> Any:
     if isinstance(value, Enum):
         return describe(value.value)
     if value is None or value.bit_length() <= NUMBER_LIMIT:

@@ -34,7 +34,7 @@ from sluiceway.model.queries import (
 from sluiceway.model.restoring import live_state
 from sluiceway.model.results import CachedResult, StoredResult
 from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
-from sluiceway.model.states import State, StateType
+from sluiceway.model.states import FINAL_TYPES, State, StateType
 from sluiceway.stores import cursors
 from sluiceway.stores.matching import line_matches, run_matches
 from sluiceway.stores.rows import from_json, next_start, plain_details, to_json
@@ -282,7 +282,9 @@ class _Record(Generic[R]):
         self.run.run_count = 0 if self.run.start is None else 1
 
     def move(self, fact: FlowRunMoved | TaskRunMoved) -> None:
-        """Enter another state; the result is that of the present state."""
+        """Enter another state; the result is that of the present state. A run that has ended stays as it is."""
+        if self.history[-1].type in FINAL_TYPES:
+            return
         self._enter(fact.state)
         self.result = fact.result
         self.run.run_count = fact.run_count

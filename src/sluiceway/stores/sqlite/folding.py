@@ -25,6 +25,7 @@ from sluiceway.model.facts import (
     TaskRunStarted,
 )
 from sluiceway.model.results import NOTHING, StoredResult
+from sluiceway.model.states import FINAL_TYPES
 from sluiceway.stores.rows import SCHEDULED, next_start, to_json
 from sluiceway.stores.sqlite.packing import pack_inputs, pack_states
 
@@ -118,10 +119,11 @@ def _by_run(moves: Iterable[Any]) -> dict[RunId, list[Any]]:
     runs: dict[RunId, list[Any]] = {}
     for move in moves:
         key = move[0]  # by place rather than by name, which takes a named tuple three times as long
-        if key in runs:
-            runs[key].append(move)
-        else:
+        earlier = runs.get(key)
+        if earlier is None:
             runs[key] = [move]
+        elif earlier[-1][1].type not in FINAL_TYPES:  # a run that has ended stays as it is
+            earlier.append(move)
     return runs
 
 
@@ -145,6 +147,8 @@ def _fold_task_runs(
         key = run.key
         begun = None if states else run.start or 0
         later = moves.pop(key, ())
+        if states and states[-1].type in FINAL_TYPES:
+            later = ()
         run_count, result, name, cache_key = _follow(later, states, run.given_name, run.cache_key)
         history, code, state_name, started, ended = pack_states(states, begun)
         rows += (
@@ -212,6 +216,8 @@ def _fold_flow_runs(created: Iterable[FlowRunCreated], moves: dict[RunId, list[F
     rows = batch.rows["create_flow_runs"]
     for run, first in created:
         later = moves.pop(run.key, [])
+        if first.type in FINAL_TYPES:
+            later = []
         states = [first, *[move.state for move in later]]
         history, code, state_name, started, ended = pack_states(states)
         names = [run.name, *[move.name for move in later if move.name is not None]]

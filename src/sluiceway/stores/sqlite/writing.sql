@@ -1,4 +1,5 @@
 -- The one row of placeholders of a statement is repeated for many rows at once. `||` makes text of bytes, hence CAST.
+-- A run that has ended (states 3 to 6: completed, failed, crashed, cancelled) stays as it is.
 
 -- name: insert_flow
 INSERT INTO flow (key, name, created) VALUES (?, ?, ?);
@@ -42,7 +43,7 @@ UPDATE flow_run SET
     result_serializer = move.column10, result_size = move.column11, result_location = move.column12,
     result_why_not = move.column13, result_preview = move.column14, result = move.column15
 FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS move
-WHERE flow_run.key = move.column1;
+WHERE flow_run.key = move.column1 AND flow_run.state NOT BETWEEN 3 AND 6;
 
 -- name: move_task_runs
 UPDATE task_run SET
@@ -53,7 +54,7 @@ UPDATE task_run SET
     result_serializer = move.column11, result_size = move.column12, result_location = move.column13,
     result_why_not = move.column14, result_preview = move.column15, result = move.column16
 FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS move
-WHERE task_run.key = move.column1;
+WHERE task_run.key = move.column1 AND task_run.state NOT BETWEEN 3 AND 6;
 
 -- name: tag_flow_runs
 INSERT OR IGNORE INTO flow_run_tag (tag, run) VALUES (?, ?);
