@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sluiceway.base.ids import RunId
@@ -260,7 +260,7 @@ class Walk:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
 @given(st.data())
 def test_the_store_in_a_file_answers_as_the_model_does(data: st.DataObject) -> None:
     with (

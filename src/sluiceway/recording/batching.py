@@ -173,12 +173,12 @@ class BatchingRecorder:
     def _flush(self) -> None:
         """Write what has gathered, batch by batch; in times of trouble all at once, of which the oldest may go."""
         gathered = len(self._queue)
-        while gathered:
+        while True:
             size = gathered if self._trouble else min(gathered, BATCH_LIMIT)
             self._write_batch([self._queue.popleft() for _ in range(size)])
             gathered -= size
-        if self._unwritten and self._trouble is None:
-            self._write_batch([])
+            if not gathered:
+                return
 
     def _write_batch(self, taken: list[Fact | _Marker]) -> None:
         markers = [item for item in taken if type(item) is _Marker]

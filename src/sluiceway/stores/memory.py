@@ -111,8 +111,7 @@ class MemoryStore:
 
     def _move_task_run(self, fact: TaskRunMoved) -> None:
         if (record := self._task_runs.get(fact.run_key)) is not None:
-            record.move(fact)
-            if fact.cache_key is not None:
+            if record.move(fact) and fact.cache_key is not None:
                 record.run.cache_key = fact.cache_key
 
     def _cache(self, fact: ResultCached) -> None:
@@ -281,15 +280,20 @@ class _Record(Generic[R]):
             self._enter(state)
         self.run.run_count = 0 if self.run.start is None else 1
 
-    def move(self, fact: FlowRunMoved | TaskRunMoved) -> None:
-        """Enter another state; the result is that of the present state. A run that has ended stays as it is."""
+    def move(self, fact: FlowRunMoved | TaskRunMoved) -> bool:
+        """Enter another state; the result is that of the present state.
+
+        Returns:
+            Whether the run did: one that has ended stays as it is.
+        """
         if self.history[-1].type in FINAL_TYPES:
-            return
+            return False
         self._enter(fact.state)
         self.result = fact.result
         self.run.run_count = fact.run_count
         if fact.name is not None:
             self.run.given_name = fact.name
+        return True
 
     def _enter(self, state: State[Any]) -> None:
         stored = StoredState(state.type, state.name, state.moment, state.message, plain_details(state))
