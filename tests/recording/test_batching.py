@@ -141,6 +141,7 @@ def test_a_fact_is_written_though_nobody_asks(desks: Desks) -> None:
     assert desk.store.numbers == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_facts_of_two_hundred_threads_are_all_written_and_in_order_for_each(desks: Desks) -> None:
     desk = desks()
     start = threading.Barrier(200)

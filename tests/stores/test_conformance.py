@@ -203,12 +203,44 @@ def test_a_run_that_waits_for_its_time_says_when_until_it_goes_on(store: Store) 
     assert (found.next_start, found.run_count, found.state_name) == (None, 2, "Retrying")
 
 
-def test_a_run_that_goes_on_after_its_end_has_not_ended_and_started_when_it_first_did(store: Store) -> None:
+def test_a_run_that_runs_again_started_when_it_first_did(store: Store) -> None:
     run = task_run()
-    store.write(task_facts(run, RUNNING, FAILED))
+    store.write(task_facts(run, RUNNING, SCHEDULED))
     store.write([TaskRunMoved(run.key, state(RUNNING, NOON + 9 * SECOND), 2)])
     found = read_task_run(store, run)
-    assert (found.start, found.end) == (NOON, None)
+    assert (found.start, found.end, found.run_count) == (NOON, None, 2)
+
+
+def test_a_task_run_that_only_waited_for_a_thread_was_pending_meanwhile(store: Store) -> None:
+    run = task_run()
+    store.write([TaskRunCreated(run, state(PENDING), state(RUNNING, NOON + SECOND))])
+    assert [(entry.type, entry.moment) for entry in store.read_history(run.key)] == [
+        (PENDING, NOON),
+        (RUNNING, NOON + SECOND),
+    ]
+    found = read_task_run(store, run)
+    assert (found.start, found.run_count) == (NOON + SECOND, 1)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_nothing_that_is_told_of_a_run_that_has_ended_changes_it(store: Store, batches: int) -> None:
+    flow, task = flow_run(), task_run()
+    facts: list[Fact] = [
+        FlowRunCreated(flow, state(FAILED)),
+        TaskRunCreated(task, state(COMPLETED)),
+        FlowRunMoved(flow.key, state(RUNNING, NOON + SECOND), 5, NOTHING, "late"),
+        TaskRunMoved(task.key, state(FAILED, NOON + SECOND), 5, NOTHING, "late", "late"),
+        FlowRunMoved(flow.key, state(PENDING, NOON + SECOND), 6),
+        TaskRunMoved(task.key, state(PENDING, NOON + SECOND), 6),
+    ]
+    size = len(facts) // batches
+    for begin in range(0, len(facts), size):
+        store.write(facts[begin : begin + size])
+    for run, kind in ((read_flow_run(store, flow), FAILED), (read_task_run(store, task), COMPLETED)):
+        assert (run.state_type, run.end, run.run_count, run.given_name) == (kind, NOON, 0, None)
+        assert len(store.read_history(run.key)) == 1
+        assert store.read_result(run.key) is None
+    assert read_task_run(store, task).cache_key is None
 
 
 def test_a_state_keeps_its_name_message_and_details(store: Store) -> None:
@@ -294,7 +326,7 @@ def test_a_result_is_read_back_as_it_was_stored(store: Store, result: StoredResu
 
 def test_the_result_is_that_of_the_present_state(store: Store) -> None:
     run = task_run()
-    store.write(task_facts(run, RUNNING, FAILED, result=StoredResult("pickle", b"error", None, 5)))
+    store.write(task_facts(run, RUNNING, StateType.PAUSED, result=StoredResult("pickle", b"half", None, 4)))
     store.write([TaskRunMoved(run.key, state(RUNNING), 2)])
     assert store.read_result(run.key) is None
 

@@ -161,7 +161,9 @@ class Walk:
         run.inputs = draw(st.none() | st.dictionaries(NAMES, upstream, max_size=2))
         run.start = draw(MOMENTS)
         self.task_runs.append(run)
-        return TaskRunStarted(run) if draw(st.booleans()) else TaskRunCreated(run, draw(STATES))
+        if draw(st.booleans()):
+            return TaskRunStarted(run)
+        return TaskRunCreated(run, draw(STATES), draw(st.none() | STATES))
 
     def flow_run_moved(self) -> Fact:
         key = self.draw(st.sampled_from([UNKNOWN, *(run.key for run in self.flow_runs)]))

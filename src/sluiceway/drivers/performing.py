@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,8 @@ def _now(services: Services, _: Now) -> Moment:
 
 
 def _draw(_: Services, __: Draw) -> float:
+    import random  # lazy: 1 ms, for delays with a jitter only
+
     return random.random()
 
 

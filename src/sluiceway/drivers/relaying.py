@@ -53,6 +53,7 @@ class Journey:
 ShipTo = Callable[[Journey, Callable[[Outcome], object]], None]
 """Has the function of a run called elsewhere, and tells the outcome later, from any thread. Never raises."""
 
+
 class Thrown(NamedTuple):
     """Stands for a reply where there is none.
 

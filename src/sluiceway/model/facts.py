@@ -4,17 +4,16 @@ A fact names the run it is about. `RunCreated` carries the run, of which the jou
 settled at its creation.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: named tuples would compile each annotation, which takes longer
+# than all else that an import does.
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
-
-if TYPE_CHECKING:
-    from sluiceway.model.results import CachedResult, StoredResult
-    from sluiceway.model.runs import FlowRun, TaskRun
-    from sluiceway.model.states import State
+from sluiceway.model.results import CachedResult, StoredResult
+from sluiceway.model.runs import FlowRun, TaskRun
+from sluiceway.model.states import State
 
 
 class FlowRunCreated(NamedTuple):

@@ -1,12 +1,11 @@
 """Policies: what a flow or task was told about how it is to run. Settled when it is decorated."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: named tuples would compile each annotation, which takes longer
+# than all else that an import does.
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from datetime import timedelta
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 
 class ResultPolicy(NamedTuple):

@@ -137,7 +137,7 @@ def _reply(context: TaskRunContext, outcome: Outcome) -> Reply:
     try:
         return Reply(dumps(outcome.value), ordinals=context.ordinals)
     except Exception as error:  # whatever the value does when it is pickled
-        return _failed(_unpicklable(context, error), error)
+        return _failed(_unpicklable(context, error), error)._replace(ordinals=context.ordinals)
 
 
 def _unpicklable(context: TaskRunContext, error: Exception) -> SerializationError:

@@ -221,7 +221,7 @@ class Packer:
         """
         try:
             reply: Reply = pickle.loads(packed)
-            context.ordinals = reply.ordinals
+            context.ordinals = reply.ordinals or context.ordinals
             if reply.error is None:
                 return Outcome(pickle.loads(reply.value or b""), None, moment)
             error: BaseException = pickle.loads(reply.error)

@@ -8,6 +8,7 @@ names in the module stand for the decorated things.
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 from functools import cache, reduce
 from types import FunctionType
@@ -18,6 +19,8 @@ from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future
 
 _OWN = f"{__name__.partition('.')[0]}."
+
+_PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
 Place = tuple[str, str]
 """A module, and the qualified name of something in it."""
@@ -32,6 +35,8 @@ def dumps(value: Any) -> bytes:
     Raises:
         Exception: It cannot be pickled; which type of exception, the value itself decides.
     """
+    if type(value) in _PLAIN:
+        return pickle.dumps(value, protocol=5)
     target = io.BytesIO()
     _pickler_class()(target).dump(value)
     return target.getvalue()

@@ -110,9 +110,9 @@ class MemoryStore:
             record.move(fact)
 
     def _move_task_run(self, fact: TaskRunMoved) -> None:
-        if (record := self._task_runs.get(fact.run_key)) is not None:
-            if record.move(fact) and fact.cache_key is not None:
-                record.run.cache_key = fact.cache_key
+        record = self._task_runs.get(fact.run_key)
+        if record is not None and record.move(fact) and fact.cache_key is not None:
+            record.run.cache_key = fact.cache_key
 
     def _cache(self, fact: ResultCached) -> None:
         known = self._cached.get(fact.entry.key)

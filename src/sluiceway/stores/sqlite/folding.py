@@ -104,8 +104,8 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
     task_moves = _by_run(kinds.pop(TaskRunMoved, ()))
     _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
-    _fold_task_runs(kinds.pop(TaskRunStarted, ()), task_moves, batch)
-    _fold_task_runs(kinds.pop(TaskRunCreated, ()), task_moves, batch)
+    _fold_task_runs(((run, []) for (run,) in kinds.pop(TaskRunStarted, ())), task_moves, batch)
+    _fold_task_runs(map(_first_states, kinds.pop(TaskRunCreated, ())), task_moves, batch)
     _fold_flow_moves(flow_moves, batch)
     _fold_task_moves(task_moves, batch)
     _fold_cached(kinds.pop(ResultCached, ()), batch)
@@ -113,6 +113,11 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     if kinds:
         raise TypeError(f"{next(iter(kinds)).__qualname__} is no fact that a journal can be told.")
     return batch
+
+
+def _first_states(fact: TaskRunCreated) -> tuple[TaskRun, list[State[Any]]]:
+    run, state, running = fact
+    return run, [state] if running is None else [state, running]
 
 
 def _by_run(moves: Iterable[Any]) -> dict[RunId, list[Any]]:
@@ -128,15 +133,14 @@ def _by_run(moves: Iterable[Any]) -> dict[RunId, list[Any]]:
 
 
 def _fold_task_runs(
-    facts: Iterable[TaskRunCreated | TaskRunStarted], moves: dict[RunId, list[TaskRunMoved]], batch: Batch
+    runs: Iterable[tuple[TaskRun, list[State[Any]]]], moves: dict[RunId, list[TaskRunMoved]], batch: Batch
 ) -> None:
     tasks = batch.numbers.tasks
     rows = batch.rows["create_task_runs"]
     null = NULL
     flow_run_key: RunId | None = None
     flow_run: Value = null
-    for run, *given in facts:
-        states: list[State[Any]] = given if None not in given else given[:1]  # type: ignore[assignment]  # as it says
+    for run, states in runs:
         task = tasks.get((run.task_name, run.task_key))
         if task is None:
             batch.new_tasks.add((run.task_name, run.task_key))
