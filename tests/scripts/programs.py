@@ -47,10 +47,11 @@ class Program(NamedTuple):
         *,
         until: DieAt | None = None,
         errors: Mapping[int, BaseException] | None = None,
+        late_errors: Mapping[int, BaseException] | None = None,
     ) -> Played[Any]:
         """Play the call."""
         script = script_of(self.subject, services, *self.args)
-        return play(script, services, replies=self.replies, until=until, errors=errors)
+        return play(script, services, replies=self.replies, until=until, errors=errors, late_errors=late_errors)
 
 
 def failing_first() -> Callable[[], None]:

@@ -114,6 +114,18 @@ def test_whatever_operation_fails_the_error_reaches_the_caller_and_every_run_has
         assert journals.unfinished(services) == [], (number, step)
 
 
+@every_program
+def test_ctrl_c_in_the_moment_after_any_operation_contradicts_nothing_that_was_recorded(make: Make) -> None:
+    for number, step in enumerate(_operations(make)):
+        program = make()
+        services = program.prepared()
+        raised = KeyboardInterrupt()
+        played = program.played(services, late_errors={number: raised})
+        assert _reached_the_caller(played, raised), (number, step)
+        assert journals.faults(services) == [], (number, step)
+        assert journals.unfinished(services) == [], (number, step)
+
+
 def _reached_the_caller(played: Played[Any], raised: BaseException) -> bool:
     """Whether the call raised it, or came to a state that does."""
     return played.error is raised or (played.result is not None and played.result.data is raised)

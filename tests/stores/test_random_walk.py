@@ -31,18 +31,15 @@ from sluiceway.stores.memory import MemoryStore
 from sluiceway.stores.sqlite.store import SqliteStore
 from tests.stores.making import NOON, key_at, state
 
-# Few values each, so that filters find something and equal values meet.
-MOMENTS = st.integers(NOON, NOON + 5).map(lambda seconds: NOON + (seconds - NOON) * 1_000_000)
+# Few values each, so that filters find something, equal values meet, and an example takes few choices.
+MOMENTS = st.sampled_from([NOON + seconds * 1_000_000 for seconds in range(6)])
 NAMES = st.sampled_from(["a", "B", "a-1", "ä%_", "🜁"])
 FLOWS = st.sampled_from(["etl", "Orders", "ö"])
-TAGS = st.frozensets(st.sampled_from(["x", "y", "z'\""]), max_size=2)
+TAGS = st.sampled_from([frozenset[str](), frozenset({"x"}), frozenset({"x", "z'\""}), frozenset({"y"})])
 TEXTS = st.sampled_from([None, "", "it failed", "über\n\0 100 %"])
-STATE_NAMES = st.sampled_from([None, None, None, "Retrying", "Cached", "Completed", "Failed"])
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
-    max_leaves=4,
-)
+PARAMETERS = st.sampled_from([{}, {"n": 1 << 70}, {"ä": [None, {"": "\0"}], "f": 0.1, "b": True}])
+INPUTS = st.sampled_from([None, {}, {"rows": (b"k" * 16, b"l" * 16), "ä": ()}])
+HASHES = st.sampled_from([0, -(1 << 63), (1 << 63) - 1])
 RESULTS = st.none() | st.sampled_from(
     [
         NOTHING,
@@ -52,17 +49,20 @@ RESULTS = st.none() | st.sampled_from(
         StoredResult("pickle", None, None, 0, None, "too odd"),
     ]
 )
-DETAILS = st.sampled_from(
+WAITING = StateDetails(scheduled_time=datetime(2026, 1, 1, 13, tzinfo=UTC))
+STATES = st.sampled_from(
     [
-        None,
-        None,
-        None,
-        StateDetails(),
-        StateDetails(retriable=True, cache_key="k"),
-        StateDetails(scheduled_time=datetime(2026, 1, 1, 13, tzinfo=UTC)),
+        *(state(kind, NOON + number % 4) for number, kind in enumerate(StateType)),
+        state(StateType.RUNNING, NOON + 9),
+        state(StateType.RUNNING, NOON, "Retrying"),
+        state(StateType.RUNNING, NOON, "Failed", ""),
+        state(StateType.SCHEDULED, NOON + 2, "AwaitingRetry", "it failed", WAITING),
+        state(StateType.SCHEDULED, NOON + 3, details=WAITING),
+        state(StateType.PAUSED, NOON, None, "über\n\0", StateDetails(retriable=True, cache_key="k")),
+        state(StateType.PENDING, NOON, "NotReady", "…", StateDetails()),
+        state(StateType.COMPLETED, NOON + 5, "Cached"),
     ]
 )
-STATES = st.builds(state, st.sampled_from(StateType), MOMENTS, STATE_NAMES, TEXTS, DETAILS)
 ORDERS = st.sampled_from(RunOrder)
 LEVELS = st.sampled_from([10, 20, 40])
 UNKNOWN = b"\x01" * 16
@@ -141,7 +141,7 @@ class Walk:
     def flow_run_created(self) -> Fact:
         draw = self.draw
         run = FlowRun(self.new_key(), draw(FLOWS), draw(TEXTS), draw(st.none() | NAMES), tags=draw(TAGS))
-        run.parameters = draw(st.dictionaries(st.text(max_size=2), PLAIN, max_size=2))
+        run.parameters = draw(PARAMETERS)
         run.expected_start = draw(st.none() | MOMENTS)
         parent = draw(st.sampled_from([None, *self.flow_runs]))
         if parent is not None:
@@ -155,10 +155,9 @@ class Walk:
         run = TaskRun(self.new_key(), f"{task}-{draw(st.integers(0, 1))}", task, tags=draw(TAGS))
         run.flow_run_key = draw(st.sampled_from([None, *(flow.key for flow in self.flow_runs)]))
         run.given_name = draw(st.none() | NAMES)
-        run.call_hash, run.ordinal = draw(st.integers(-(1 << 63), (1 << 63) - 1)), draw(st.integers(0, 2))
+        run.call_hash, run.ordinal = draw(HASHES), draw(st.integers(0, 2))
         run.call_preview, run.cache_key = draw(TEXTS), draw(TEXTS)
-        upstream = st.lists(st.binary(min_size=16, max_size=16), max_size=2).map(tuple)
-        run.inputs = draw(st.none() | st.dictionaries(NAMES, upstream, max_size=2))
+        run.inputs = draw(INPUTS)
         run.start = draw(MOMENTS)
         self.task_runs.append(run)
         if draw(st.booleans()):

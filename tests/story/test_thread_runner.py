@@ -185,7 +185,7 @@ def test_a_future_knows_its_run_its_state_and_its_result() -> None:
     def watches() -> None:
         future = waits.submit()
         assert future.state.type.value in ("PENDING", "RUNNING")
-        with pytest.raises(TimeoutError, match="did not end within 0.001"):
+        with pytest.raises(TimeoutError, match=r"did not end within 0\.001"):
             future.result(timeout=0.001)
         assert future.wait(timeout=0.001) is None
         seen: list[Any] = []

@@ -32,15 +32,14 @@ def plan_task(
     tags = scope.current_tags()
     own_tags = task.policy.tags
     references, inputs = NO_REFERENCES, None
-    if not all_plain(parameters.values()):
-        references = find_references(parameters)
-        if not references:
+    if wait_for is not None or not all_plain(parameters.values()):
+        waits = as_list(wait_for)
+        references = find_references(parameters) + find_references(waits)
+        if references:
+            inputs = _inputs(parameters, waits)
+        else:
             parameters = without_marks(parameters)
     hash_, preview = call_hash(parameters) if not references else _hash_before_results(parameters)
-    if references or wait_for is not None:
-        waits = as_list(wait_for)
-        inputs = _inputs(parameters, waits)
-        references = references + find_references(waits)
     return TaskRunContext(
         task,
         new_id(),
@@ -109,12 +108,10 @@ def plan_flow(
     outer, policy = scope.current(), flow.policy
     parent = None if outer is None else outer.flow_context
     references = NO_REFERENCES
-    if not all_plain(parameters.values()):
-        references = find_references(parameters)
+    if wait_for is not None or not all_plain(parameters.values()):
+        references = find_references(parameters) + find_references(as_list(wait_for))
         if not references:
             parameters = without_marks(parameters)
-    if wait_for is not None:
-        references = references + find_references(as_list(wait_for))
     run = FlowRun(new_id(), policy.name, policy.version, None, None, scope.current_tags())
     stand_in = None
     if outer is not None and parent is not None:

@@ -92,7 +92,7 @@ async def prepare(context: TaskRunContext) -> State[Any] | None:
     if unfinished:
         await Wait(unfinished)
     blocked = outcomes.not_ready(context.references, await Now())
-    if blocked is None:
+    if blocked is None and context.references:
         resolved = await Invoke(resolve, (context.parameters, resolved_result), {}, context)
         if resolved.error is None:
             context.parameters, context.references = resolved.value, []

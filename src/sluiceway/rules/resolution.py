@@ -50,14 +50,13 @@ def all_plain(values: Iterable[object]) -> bool:
 
 
 def without_marks(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments among which there are no futures, with the marks on them taken off.
+    """Return arguments among which there are no futures, with the marks in them taken off, at any depth.
 
     Args:
         parameters: The arguments by name.
     """
-    if not any(isinstance(value, BaseAnnotation) for value in parameters.values()):
-        return parameters
-    return {name: resolve(value, resolved_result) for name, value in parameters.items()}
+    unmarked: dict[str, Any] = resolve(parameters, resolved_result)
+    return unmarked
 
 
 def find_references(value: object) -> list[Reference]:

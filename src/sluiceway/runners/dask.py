@@ -124,13 +124,13 @@ class DaskTaskRunner(RemoteTaskRunner):
             cluster.close()
 
     def _start_cluster(self) -> Any:
-        import dask  # heavy, and optional
+        from dask.config import set as configured  # heavy, and optional
 
         kind = self.cluster_class or _distributed().LocalCluster
         if isinstance(kind, str):
             module, _, name = kind.rpartition(".")
             kind = getattr(import_module(module), name)
-        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        with configured({"distributed.scheduler.allowed-failures": 0}):
             return kind(**self.cluster_kwargs)
 
     def _ended(self, errand: Errand, future: Any) -> None:

@@ -303,14 +303,19 @@ def _flow_part(context: FlowRunContext) -> FlowPart:
 
 def _travelling_parameters(context: FlowRunContext) -> dict[str, Any]:
     """Return the arguments of a flow run that can be pickled, unless they are large."""
-    travelling, size = {}, 0
-    for name, value in context.parameters.items():
-        try:
-            size += len(dumps(value))
-        except Exception:  # a flow may well have an argument that no task of it needs elsewhere
-            continue
-        travelling[name] = value
-    return travelling if size <= PARAMETERS_LIMIT else {}
+    sizes = {name: _size_of(value) for name, value in context.parameters.items()}
+    travelling = {name: size for name, size in sizes.items() if size is not None}
+    if sum(travelling.values()) > PARAMETERS_LIMIT:
+        return {}
+    return {name: context.parameters[name] for name in travelling}
+
+
+def _size_of(value: Any) -> int | None:
+    """Return how many bytes a value takes when it is pickled, or None where it cannot be."""
+    try:
+        return len(dumps(value))
+    except Exception:  # a flow may well have an argument that none of its tasks needs elsewhere
+        return None
 
 
 def _levels(extra_loggers: Iterable[str]) -> dict[str, int]:

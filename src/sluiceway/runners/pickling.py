@@ -58,17 +58,17 @@ def _pickler_class() -> Any:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle comes without types
         """Cloudpickle's pickler, with decorated functions by name and without futures."""
 
-        def reducer_override(self, value: Any) -> Any:
-            if isinstance(value, Future):
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, Future):
                 raise SerializationError(
-                    f"a future cannot go to another process; pass the result of {value.run.name!r} instead"
+                    f"a future cannot go to another process; pass the result of {obj.run.name!r} instead"
                 )
-            if isinstance(value, type):
-                _have_imported(value)
-            function = isinstance(value, FunctionType)
-            place = _place_of(value, function)
+            if isinstance(obj, type):
+                _have_imported(obj)
+            function = isinstance(obj, FunctionType)
+            place = _place_of(obj, function)
             if place is None:
-                return super().reducer_override(value)
+                return super().reducer_override(obj)
             return (_function_at if function else _found_at), place
 
     return Pickler

@@ -27,15 +27,18 @@ def pack_error(error: BaseException) -> bytes:
     Args:
         error: The exception.
     """
-    for form in _forms(error):
-        try:
-            packed = dumps(form)
-            arrived = pickle.loads(packed)
-        except Exception:
-            continue
-        if type(arrived) is type(error) and str(arrived) == str(error):
-            return packed
-    return dumps(_Restored(stand_in, _description_of(error)))
+    sound = (packed for form in _forms(error) if (packed := _packed(form, error)) is not None)
+    return next(sound, None) or dumps(_Restored(stand_in, _description_of(error)))
+
+
+def _packed(form: Any, error: BaseException) -> bytes | None:
+    """Return one form of an exception pickled, or None where it does not arrive as it was."""
+    try:
+        packed = dumps(form)
+        arrived = pickle.loads(packed)
+    except Exception:  # whatever its class does when it is pickled or restored
+        return None
+    return packed if type(arrived) is type(error) and str(arrived) == str(error) else None
 
 
 def traceback_of(error: BaseException) -> str:

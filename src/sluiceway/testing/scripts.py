@@ -110,6 +110,7 @@ def play(
     *,
     replies: Mapping[type[Op[Any]], Callable[[Any], Any]] | None = None,
     errors: Mapping[int, BaseException] | None = None,
+    late_errors: Mapping[int, BaseException] | None = None,
     until: DieAt | None = None,
 ) -> Played[Result]:
     """Drive a script, and tell what it asked for.
@@ -122,9 +123,11 @@ def play(
         services: The adapters that its operations are performed with, such as `services_in_memory()`.
         replies: For kinds of operations that are not to be performed: makes the reply of the operation.
         errors: By the number of an operation, what it raises instead of being performed.
+        late_errors: By the number of an operation, what it raises although it was performed, as Ctrl-C may in
+            the moment after.
         until: Where the driver is to be stopped.
     """
-    tape = _Tape(replies or {}, errors or {}, until)
+    tape = _Tape(replies or {}, errors or {}, late_errors or {}, until)
     with tape.running():
         try:
             op = script.send(None)
@@ -151,11 +154,13 @@ class _Tape:
         self,
         replies: Mapping[type[Op[Any]], Callable[[Any], Any]],
         errors: Mapping[int, BaseException],
+        late_errors: Mapping[int, BaseException],
         until: DieAt | None,
     ) -> None:
         self.steps: list[Step] = []
         self._replies = replies
         self._errors = errors
+        self._late_errors = late_errors
         self._until = until
         self._dead = False
         self._turn = threading.Lock()
@@ -186,6 +191,8 @@ class _Tape:
             self._dead = True
         if self._dead:  # here, or within this call of user code
             raise Stopped
+        if number in self._late_errors:
+            raise self._late_errors[number]
         return reply
 
     def _write_down(self, op: Op[Any]) -> int:
