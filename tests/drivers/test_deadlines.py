@@ -794,4 +794,4 @@ def test_ctypes_is_imported_only_where_a_worker_thread_has_a_deadline() -> None:
         "for watcher in threading.enumerate()[1:]: watcher.join()\n"
         "assert 'ctypes' in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", script], timeout=FOREVER, check=True)
+    assert subprocess.run([sys.executable, "-c", script], timeout=FOREVER, check=True).returncode == 0

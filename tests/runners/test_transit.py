@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import threading
 from typing import Any
@@ -98,6 +99,13 @@ def test_for_a_class_that_cannot_travel_a_stand_in_of_the_same_name_arrives() ->
     assert isinstance(arrived, ValueError)
     again = pickle.loads(pickle.dumps(arrived))
     assert (type(again).__name__, str(again)) == ("Held", "bad luck")
+
+
+def test_an_exception_arrives_as_it_was_whatever_a_library_has_told_copyreg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(copyreg.dispatch_table, UnicodeDecodeError, lambda _: (ValueError, ("mangled",)))
+    error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+    arrived = _arrived(error)
+    assert (type(arrived), str(arrived)) == (UnicodeDecodeError, str(error))
 
 
 def test_notes_arrive() -> None:

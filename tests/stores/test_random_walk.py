@@ -40,7 +40,7 @@ TEXTS = st.sampled_from([None, "", "it failed", "über\n\0 100 %"])
 PARAMETERS = st.sampled_from([{}, {"n": 1 << 70}, {"ä": [None, {"": "\0"}], "f": 0.1, "b": True}])
 INPUTS = st.sampled_from([None, {}, {"rows": (b"k" * 16, b"l" * 16), "ä": ()}])
 HASHES = st.sampled_from([0, -(1 << 63), (1 << 63) - 1])
-RESULTS = st.none() | st.sampled_from(
+STORED = st.sampled_from(
     [
         NOTHING,
         StoredResult("pickle", b"\x80N.", None, 3, "None"),
@@ -49,6 +49,7 @@ RESULTS = st.none() | st.sampled_from(
         StoredResult("pickle", None, None, 0, None, "too odd"),
     ]
 )
+RESULTS = st.none() | STORED
 WAITING = StateDetails(scheduled_time=datetime(2026, 1, 1, 13, tzinfo=UTC))
 STATES = st.sampled_from(
     [
@@ -175,7 +176,7 @@ class Walk:
 
     def result_cached(self) -> Fact:
         expires = st.none() | MOMENTS
-        entry = st.builds(CachedResult, NAMES, RESULTS.filter(bool), MOMENTS, expires)
+        entry = st.builds(CachedResult, NAMES, STORED, MOMENTS, expires)
         return ResultCached(self.draw(entry))
 
     def line_logged(self) -> Fact:

@@ -66,7 +66,7 @@ def _is_machinery(trace: TracebackType) -> bool:
 
 def _forms(error: BaseException) -> Iterator[Any]:
     """Yield what may be pickled for an exception, the best first."""
-    yield error
+    yield _ByItself(error)
     args, attributes = error.args, vars(error)
     if isinstance(error, BaseExceptionGroup):
         args = (error.message, [_Restored(pickle.loads, (pack_error(member),)) for member in error.exceptions])
@@ -80,6 +80,20 @@ def _survives(value: object) -> bool:
     except Exception:  # whatever the value does when it is pickled
         return False
     return True
+
+
+class _ByItself:
+    """Is pickled as an exception itself says, whatever some library has told `copyreg` (as Dask's does).
+
+    Args:
+        error: The exception.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> Any:
+        return self.error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
 
 
 class _Restored:

@@ -8,10 +8,15 @@ from sluiceway.drivers.running import DEPLOYMENT
 
 if TYPE_CHECKING:
     id: str | None  # noqa: A001 - the public name
+    """Always None as yet: there are no deployments."""
     flow_run_id: str | None
+    """The identifier of the flow run, as text."""
     name: str | None
+    """Always None as yet: there are no deployments."""
     parameters: dict[str, Any]
+    """Always empty as yet: there are no deployments."""
     version: str | None
+    """Always None as yet: there are no deployments."""
 
 __all__ = [
     "flow_run_id",

@@ -10,19 +10,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     id: str | None  # noqa: A001 - the public name
+    """The identifier of the flow run, as text."""
     tags: list[str]
+    """Its tags, sorted."""
     scheduled_start_time: datetime
+    """When it was to start; the present time outside flows."""
     name: str | None
+    """Its name."""
     flow_name: str | None
+    """The name of the flow."""
     flow_version: str | None
+    """The version of the flow."""
     parameters: dict[str, Any]
+    """Its arguments by name; empty outside flows."""
     parent_flow_run_id: str | None
+    """The flow run that called it, as text."""
     parent_deployment_id: str | None
+    """Always None as yet: there are no deployments."""
     root_flow_run_id: str | None
+    """The outermost flow run that it belongs to, as text."""
     run_count: int
+    """How many times it has started; 0 outside flows."""
     api_url: str | None
+    """Always None as yet: there is no server."""
     ui_url: str | None
+    """Always None as yet: there are no pages."""
     job_variables: dict[str, Any] | None
+    """Always None as yet: there are no deployments."""
 
 __all__ = [
     "api_url",

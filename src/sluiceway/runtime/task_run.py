@@ -8,13 +8,21 @@ from sluiceway.drivers.running import TASK_RUN
 
 if TYPE_CHECKING:
     id: str | None  # noqa: A001 - the public name
+    """The identifier of the task run, as text."""
     tags: list[str]
+    """Its tags, sorted."""
     name: str | None
+    """Its name."""
     parameters: dict[str, Any]
+    """Its arguments by name; empty outside tasks."""
     run_count: int
+    """How many times it has started; 0 outside tasks."""
     task_name: str | None
+    """The name of the task."""
     api_url: str | None
+    """Always None as yet: there is no server."""
     ui_url: str | None
+    """Always None as yet: there are no pages."""
 
 __all__ = [
     "api_url",
