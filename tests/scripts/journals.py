@@ -27,6 +27,7 @@ FOLLOWERS: dict[str, frozenset[str]] = {
     "Running": ENDS | {"AwaitingRetry", "Retrying"},
     "Retrying": ENDS | {"AwaitingRetry", "Retrying"},
     "AwaitingRetry": frozenset({"Retrying", "Crashed", "Cancelled"}),
+    "NotReady": frozenset({"Crashed"}),
 }
 """By state, the states that may come next. What is not listed is an end."""
 

@@ -122,7 +122,7 @@ def test_ctrl_c_in_the_moment_after_any_operation_contradicts_nothing_that_was_r
         raised = KeyboardInterrupt()
         played = program.played(services, late_errors={number: raised})
         assert _reached_the_caller(played, raised), (number, step)
-        assert journals.faults(services) == [], (number, step)
+        assert journals.contradictions(services) == [], (number, step)
         assert journals.unfinished(services) == [], (number, step)
 
 

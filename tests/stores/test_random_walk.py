@@ -262,7 +262,7 @@ class Walk:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
+@settings(max_examples=80, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
 @given(st.data())
 def test_the_store_in_a_file_answers_as_the_model_does(data: st.DataObject) -> None:
     with (

@@ -218,7 +218,10 @@ def _signature_of_code(fn: FunctionType, skipped: int) -> Signature:
 def _signature_by_inspection(fn: Callable[..., Any]) -> Signature:
     import inspect  # lazy: 15 ms, needed only for callables that are no plain functions
 
-    parameters = inspect.signature(fn).parameters.values()
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except ValueError as error:  # a function of C code that does not tell
+        raise TypeError(f"What arguments {fn!r} takes is not known; wrap it in a function of your own.") from error
     kinds = inspect.Parameter
     return Signature(
         getattr(fn, "__name__", type(fn).__name__),

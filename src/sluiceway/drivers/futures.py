@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from sluiceway.base.ids import RunId, to_uuid
 from sluiceway.engine.contexts import TaskRunContext
@@ -185,6 +185,31 @@ class FutureList(list[Future[R]]):
             left = None if deadline is None else deadline - time.monotonic()
             values.append(future.result(left, raise_on_failure))
         return values
+
+
+def when_all_done(sources: Iterable[Any], then: Callable[[], object]) -> None:
+    """Call something once all futures have ended: now, or on the thread that ends the last one.
+
+    Args:
+        sources: Futures, and states, which count as ended.
+        then: What to call.
+    """
+    unfinished = [source for source in sources if not isinstance(source, State) and not source.done()]
+    if not unfinished:
+        then()
+        return
+    left = [None] * len(unfinished)  # `pop` is atomic: the callback that empties the list is the last
+    lock = threading.Lock()
+
+    def one_ended() -> None:
+        with lock:
+            left.pop()
+            last = not left
+        if last:
+            then()
+
+    for source in unfinished:
+        source.when_done(one_ended)
 
 
 class DoneAndNotDoneFutures(NamedTuple, Generic[R]):

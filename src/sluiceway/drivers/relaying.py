@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluiceway.drivers.blocking import HANDLERS
 from sluiceway.drivers.calls import Script
+from sluiceway.drivers.futures import when_all_done
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.ops import Op, Outcome, Ship, Sleep, Wait
 from sluiceway.engine.task import run_task
@@ -277,28 +278,3 @@ class Relay:
     def _begin_waiting(self, journey: Journey, op: Wait) -> None:
         when_all_done(op.futures, lambda: self._queue(journey, None))
         self._leave()
-
-
-def when_all_done(sources: Iterable[Any], then: Then) -> None:
-    """Call something once all futures have ended: now, or on the thread that ends the last one.
-
-    Args:
-        sources: Futures, and states, which count as ended.
-        then: What to call.
-    """
-    unfinished = [source for source in sources if not isinstance(source, State) and not source.done()]
-    if not unfinished:
-        then()
-        return
-    left = [None] * len(unfinished)  # `pop` is atomic: the callback that empties the list is the last
-    lock = threading.Lock()
-
-    def one_ended() -> None:
-        with lock:
-            left.pop()
-            last = not left
-        if last:
-            then()
-
-    for source in unfinished:
-        source.when_done(one_ended)

@@ -163,8 +163,7 @@ def _rebuild(value: Any, inner: Callable[[Any], Any]) -> Any:
     elif isinstance(value, _SEQUENCES):
         members = list(value)
     else:
-        names = [name for name in _fields(value) or () if hasattr(value, name)]
-        members = [getattr(value, name) for name in names]
+        members = list(_members(value).values())
     resolved = list(map(inner, members))
     if all(map(is_, resolved, members)):
         return value
@@ -173,7 +172,12 @@ def _rebuild(value: Any, inner: Callable[[Any], Any]) -> Any:
         return pairs if type(value) is dict else _like(value, pairs)
     if isinstance(value, _SEQUENCES):
         return type(value)(*resolved) if hasattr(value, "_fields") else type(value)(resolved)
-    return _with_fields(value, dict(zip(names, resolved, strict=True)))
+    return _with_fields(value, dict(zip(_members(value), resolved, strict=True)))
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass or Pydantic model by name, those that are set."""
+    return {name: getattr(value, name) for name in _fields(value) or () if hasattr(value, name)}
 
 
 def _like(value: dict[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:

@@ -8,9 +8,13 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from sluiceway.drivers.futures import Future, FutureList
+from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.model.annotations import allow_failure, unmapped
+from sluiceway.model.facts import TaskRunCreated, TaskRunMoved
+from sluiceway.model.states import State, StateType
 from sluiceway.model.upstream import Upstream
 from sluiceway.rules.mapping import expand
+from sluiceway.rules.outcomes import crashed, stamped
 
 F = TypeVar("F", bound=Future[Any])
 
@@ -100,3 +104,23 @@ def _iterable_of(value: Any) -> Any:
     if isinstance(value, (unmapped, allow_failure)) and isinstance(value.value, Future):
         return value if isinstance(value, unmapped) else value.rewrap(value.value.result())
     return value
+
+
+def record_dropped(call: TaskRunContext, begun: bool, error: BaseException) -> State[Any]:
+    """Bring a run that was dropped into its final state, tell the journal, and return the state.
+
+    Args:
+        call: The call.
+        begun: Whether it had begun.
+        error: What ended the flow run.
+    """
+    run, services = call.task_run, call.services
+    moment = services.clock.now()
+    if begun:
+        state = crashed("Task", error, moment)
+    else:
+        state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
+        services.recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))
+    run.state, run.end = state, moment
+    services.recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
+    return state

@@ -15,10 +15,9 @@ from types import FunctionType
 from typing import Any
 
 from sluiceway.base.errors import SerializationError
+from sluiceway.base.homes import have_imported
 from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future
-
-_OWN = f"{__name__.partition('.')[0]}."
 
 _PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
 
@@ -64,7 +63,7 @@ def _pickler_class() -> Any:
                     f"a future cannot go to another process; pass the result of {obj.run.name!r} instead"
                 )
             if isinstance(obj, type):
-                _have_imported(obj)
+                have_imported(obj)
             function = isinstance(obj, FunctionType)
             place = _place_of(obj, function)
             if place is None:
@@ -72,16 +71,6 @@ def _pickler_class() -> Any:
             return (_function_at if function else _found_at), place
 
     return Pickler
-
-
-def _have_imported(kind: type) -> None:
-    """Import the module that one of our own classes says it is in.
-
-    It was defined elsewhere, and cloudpickle would take a class whose module nobody has imported yet, or another
-    thread is importing right now, for one that cannot be imported.
-    """
-    if kind.__module__.startswith(_OWN):
-        __import__(kind.__module__)  # waits for the other thread
 
 
 def _place_of(value: Any, function: bool) -> Place | None:

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -32,10 +31,6 @@ class ChildDied(Exception):
     Args:
         why: What is known of the reason, such as `exit code 3`.
     """
-
-
-class ChildOverran(Exception):
-    """A child process had to be killed, since a call took longer than it was allowed."""
 
 
 class CallFailed(Exception):
@@ -86,26 +81,20 @@ class Child:
         """The id of the process."""
         return self._process.pid
 
-    def call(self, parcel: bytes, on_message: Callable[[bytes], object], seconds: float | None = None) -> bytes:
+    def call(self, parcel: bytes, on_message: Callable[[bytes], object]) -> bytes:
         """Make a call, and return the reply.
 
         Args:
             parcel: The call.
             on_message: Called with each message that comes before the reply.
-            seconds: How long the call may take before the child is killed; None for as long as it takes.
 
         Raises:
             CallFailed: The call could not be made; the child is as good as before.
             ChildDied: The child ended; all that it sent before has been handed on.
-            ChildOverran: It was killed.
         """
-        due = None if seconds is None else time.monotonic() + seconds
         try:
             self._connection.send_bytes(parcel)
             while True:
-                if due is not None and not self._connection.poll(max(0.0, due - time.monotonic())):
-                    self.kill()
-                    raise ChildOverran
                 received = self._connection.recv_bytes()
                 kind, content = received[:1], received[1:]
                 if kind == MESSAGE:

@@ -21,12 +21,10 @@ from sluiceway.drivers.planning import plan_task
 from sluiceway.drivers.relaying import Journey, Relay
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.ops import Outcome
-from sluiceway.model.facts import TaskRunCreated, TaskRunMoved
-from sluiceway.model.states import State, StateType
+from sluiceway.model.states import State
 from sluiceway.model.upstream import Upstream
-from sluiceway.rules.outcomes import crashed, stamped
 from sluiceway.runners.arrivals import Arrivals
-from sluiceway.runners.base import TaskRunner
+from sluiceway.runners.base import TaskRunner, record_dropped
 from sluiceway.runners.parcels import Packer
 
 IN_FLIGHT = 256
@@ -221,7 +219,7 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
         dropped = [(future, journey.call, relay.drop(journey)) for future, journey in list(self._unfinished.items())]
         self.stop()
         for future, call, begun in dropped:
-            self._arrived(future, _record_dropped(call, begun, error))
+            self._arrived(future, record_dropped(call, begun, error))
 
     def cancel_all(self) -> None:
         """Drop the tasks that have not begun, end those that have, and take no others."""
@@ -269,17 +267,3 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
     def _arrived(self, future: RemoteFuture, state: State[Any]) -> None:
         self._unfinished.pop(future, None)
         future.settle(state)
-
-
-def _record_dropped(call: TaskRunContext, begun: bool, error: BaseException) -> State[Any]:
-    """Bring a run that was dropped into its final state, and tell the journal."""
-    run, services = call.task_run, call.services
-    moment = services.clock.now()
-    if begun:
-        state = crashed("Task", error, moment)
-    else:
-        state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
-        services.recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))
-    run.state, run.end = state, moment
-    services.recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
-    return state

@@ -18,16 +18,15 @@ from typing import Any
 
 from sluiceway.base.errors import CyclicDependencyError
 from sluiceway.drivers import blocking, scope
-from sluiceway.drivers.futures import Future
+from sluiceway.drivers.futures import Future, when_all_done
 from sluiceway.drivers.planning import plan_task
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.task import run_task
-from sluiceway.model.facts import TaskRunCreated, TaskRunMoved
-from sluiceway.model.states import State, StateType
+from sluiceway.model.states import State
 from sluiceway.model.upstream import Upstream
 from sluiceway.ports.services import Services
-from sluiceway.rules.outcomes import crashed, stamped
-from sluiceway.runners.base import TaskRunner
+from sluiceway.rules.outcomes import crashed
+from sluiceway.runners.base import TaskRunner, record_dropped
 
 DEFAULT_WORKERS = min(64, 8 * (os.cpu_count() or 1))
 """Threads at most, unless told otherwise: tasks in threads mostly wait for something else."""
@@ -158,6 +157,9 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """Return a runner with the same settings that has not started."""
         return type(self)(self.max_workers)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.max_workers,)
+
     def submit(
         self,
         task: Any,
@@ -194,19 +196,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
     def _park(self, future: ThreadFuture, call: TaskRunContext) -> None:
         """Enqueue a call when the futures that it waits for have ended, lest it hold up a thread."""
-        sources = [r.source for r in call.references if isinstance(r.source, Future) and not r.source.done()]
-        if not sources:
-            self._enqueue(future)
-            return
-        left = [None] * len(sources)  # `pop` is atomic: the callback that empties the list is the last
-
-        def one_ended() -> None:
-            left.pop()
-            if not left:
-                self._enqueue(future)
-
-        for source in sources:
-            source.when_done(one_ended)
+        when_all_done([r.source for r in call.references], lambda: self._enqueue(future))
 
     def _enqueue(self, future: ThreadFuture) -> None:
         self._queue.put(future)
@@ -287,15 +277,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             call, begun = future.context, not future.claim()
             if call is None:
                 continue
-            recorder, moment, run = call.services.recorder, call.services.clock.now(), call.task_run
-            state = crashed("Task", error, moment)
-            if not begun:
-                state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
-                recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))
             call.abandoned = True
-            run.state, run.end = state, moment
-            recorder.record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
-            self.ended(future, state)
+            self.ended(future, record_dropped(call, begun, error))
 
     def cancel_all(self) -> None:
         """Drop the tasks that have not begun."""

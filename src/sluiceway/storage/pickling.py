@@ -12,6 +12,7 @@ from types import FunctionType, GeneratorType
 from typing import Any
 
 from sluiceway.base.errors import SerializationError
+from sluiceway.base.homes import have_imported
 
 _PROTOCOL = 5  # PEP 574
 
@@ -26,6 +27,8 @@ class _ReferencePickler(Pickler):
     """The standard pickler, but stops at classes and functions that cannot be imported elsewhere."""
 
     def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type):
+            have_imported(obj)
         if isinstance(obj, type | FunctionType) and (
             obj.__module__ == "__main__" or "<locals>" in obj.__qualname__ or obj.__module__ in _taken_by_value()
         ):
@@ -61,11 +64,18 @@ def dumps(value: object) -> bytes:
 def _dumps_by_value(value: object) -> bytes:
     import cloudpickle  # type: ignore[import-untyped]  # heavy, and few values need it
 
+    class Cloudpickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle comes without types
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, type):
+                have_imported(obj)
+            return super().reducer_override(obj)
+
+    target = BytesIO()
     try:
-        pickled: bytes = cloudpickle.dumps(value, protocol=_PROTOCOL)
+        Cloudpickler(target, protocol=_PROTOCOL).dump(value)
     except Exception as error:
         raise refusal(value, "pickle", error) from error
-    return pickled
+    return target.getvalue()
 
 
 def loads(blob: bytes, load: Callable[[bytes], Any] = _loads) -> Any:
