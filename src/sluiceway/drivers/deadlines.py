@@ -460,9 +460,8 @@ class _Watcher:
         """Interrupt each thread that has a deadline which is over; return when to look again."""
         now = monotonic()
         occupied = {watch._thread for watch in self._watches if watch._is_pending()}
-        for watch in sorted(self._watches, key=lambda watch: watch._next):
-            if watch._next > now:
-                break
+        over = [watch for watch in self._watches if watch._next <= now]
+        for watch in sorted(over, key=lambda watch: (watch._fired, watch._due)):
             watch._next = now + AGAIN
             if watch._thread not in occupied and not watch._is_unwinding():
                 occupied.add(watch._thread)
