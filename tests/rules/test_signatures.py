@@ -65,6 +65,36 @@ def test_binding_does_what_a_call_does(fn: Callable[..., Any], args: list[int], 
     assert parameters == expected, "the parameters of the run stay as they are"
 
 
+@pytest.mark.parametrize(
+    ("parameters", "args", "kwargs"),
+    [
+        ("a, /", (), {"a": 1}),
+        ("a=0, /", (), {"a": 1}),
+        ("a, /, **kwargs", (1,), {"a": 2}),
+        ("a, /, **kwargs", (), {"a": 2}),
+        ("a, b", (1,), {"a": 2}),
+        ("a, b", (1,), {"b": 2}),
+        ("a, *args, b", (1, 2, 3), {"b": 4}),
+        ("a, *args, b", (1, 2, 3), {}),
+        ("*args, **kwargs", (1,), {"args": 2, "kwargs": 3}),
+        ("a, *, b=1", (1, 2), {}),
+        ("", (), {"a": 1}),
+    ],
+)
+def test_binding_the_hard_cases_does_what_a_call_does(
+    parameters: str, args: tuple[int, ...], kwargs: dict[str, int]
+) -> None:
+    namespace: dict[str, Any] = {}
+    exec(f"def drawn({parameters}): return locals()", namespace)
+    try:
+        expected = namespace["drawn"](*args, **kwargs)
+    except TypeError:
+        with pytest.raises(ParameterBindError):
+            signature_of(namespace["drawn"]).bind(args, kwargs)
+    else:
+        assert signature_of(namespace["drawn"]).bind(args, kwargs) == expected
+
+
 @many
 @given(functions(), positions, by_name)
 def test_binding_does_what_inspect_does(fn: Callable[..., Any], args: list[int], kwargs: dict[str, int]) -> None:

@@ -87,7 +87,8 @@ def command(target: str, params: tuple[str, ...], whole: str | None, quiet: bool
         raise click.exceptions.Exit(SIGNALLED + error.signal) from error
     finally:
         services.recorder.drain(DRAIN_SECONDS)
-        services.recorder.listeners.remove(watcher)
+        if watcher in services.recorder.listeners:  # one that failed is not there any more
+            services.recorder.listeners.remove(watcher)
         if display is not None:
             display.close()
     if machine_readable:

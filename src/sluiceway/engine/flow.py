@@ -60,7 +60,7 @@ async def _run(context: FlowRunContext) -> tuple[State[Any], StoredResult | None
     if unfit is not None:
         return unfit, None
     run = context.flow_run
-    await Say(INFO, f"Beginning flow run {run.name!r} for flow {context.policy.name!r}", context)
+    await Say(_everyday(context), f"Beginning flow run {run.name!r} for flow {context.policy.name!r}", context)
     await _enter(context, outcomes.stamped(RUNNING, await Now()))
     state = await _attempts(context)
     stored = None
@@ -180,7 +180,7 @@ async def _end(context: FlowRunContext, state: State[Any], stored: StoredResult 
 
 async def _announce(context: FlowRunContext, state: State[Any]) -> None:
     """Say what a run came to, and call the hooks."""
-    level = INFO if state.type is COMPLETED else ERROR
+    level = _everyday(context) if state.type is COMPLETED else ERROR
     await Say(level, f"Finished in state {state}", context)
     if context.policy.hooks is not NO_HOOKS:
         await call_hooks(context, state)
@@ -197,6 +197,11 @@ async def _enter(context: FlowRunContext, state: State[Any]) -> None:
     if stand_in is not None:
         stand_in.state, stand_in.start, stand_in.run_count = state, run.start, run.run_count
         await Record(TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name))
+
+
+def _everyday(context: FlowRunContext) -> int:
+    """Return the level of what goes as it should: child runs, of which there may be thousands, say it quietly."""
+    return INFO if context.stand_in is None else DEBUG
 
 
 def _may_be_needed(context: FlowRunContext) -> bool:

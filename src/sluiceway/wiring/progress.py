@@ -28,5 +28,6 @@ def show_progress(recorder: Recorder) -> None:
 def _end(recorder: Recorder, display: Display) -> None:
     """Show what was recorded last, and give the terminal back."""
     recorder.drain(DRAIN_SECONDS)
-    recorder.listeners.remove(display)
+    if display in recorder.listeners:  # one that failed is not there any more
+        recorder.listeners.remove(display)
     display.close()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
@@ -82,22 +82,9 @@ def _pack_texts(name: str | None, message: str | None, details: dict[str, Any] |
     return lengths + b"".join(text for text in raw if text is not None)
 
 
-class PackedState(NamedTuple):
-    """A state as it comes out of a packed history.
-
-    Args:
-        code: The type.
-        name: The name; None where it is that of the type.
-        moment: Since when.
-        message: What it tells a person.
-        details: What goes with it, as plain data.
-    """
-
-    code: int
-    name: str | None
-    moment: Moment
-    message: str | None
-    details: dict[str, Any] | None
+PackedState: TypeAlias = "tuple[int, str | None, Moment, str | None, dict[str, Any] | None]"
+"""A state as it comes out of a packed history: the code of its type; its name, where that is special; since when;
+message; details."""
 
 
 def unpack_states(history: bytes) -> Iterator[PackedState]:
@@ -112,7 +99,7 @@ def unpack_states(history: bytes) -> Iterator[PackedState]:
         at += _WORD.size
         code, moment = word & _CODE, word >> _BITS_BELOW_MOMENT
         if not word & _TEXTS_FOLLOW:
-            yield PackedState(code, None, moment, None, None)
+            yield code, None, moment, None, None
             continue
         lengths = _TEXT_LENGTHS.unpack_from(history, at)
         at += _TEXT_LENGTHS.size
@@ -122,7 +109,7 @@ def unpack_states(history: bytes) -> Iterator[PackedState]:
             texts.append(history[at:end].decode("utf-8", "surrogatepass") if length else None)
             at = end
         name, message, details = texts
-        yield PackedState(code, name, moment, message, None if details is None else from_json(details))
+        yield code, name, moment, message, None if details is None else from_json(details)
 
 
 def pack_inputs(inputs: Mapping[str, tuple[RunId, ...]]) -> bytearray:

@@ -89,7 +89,8 @@ class Writer:
             self._number(connection, batch)
             batch = fold(facts, self._numbers)
         for name, values in batch.rows.items():
-            self._statement(name).run(connection, values)
+            if values:
+                self._statement(name).run(connection, values)
         patiently(lambda: connection.execute("COMMIT"))
 
     def _number(self, connection: sqlite3.Connection, batch: Batch) -> None:
