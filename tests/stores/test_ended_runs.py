@@ -6,7 +6,7 @@ import pytest
 
 from sluiceway.base.ids import new_id
 from sluiceway.base.times import now
-from sluiceway.model.facts import TaskRunMoved, TaskRunStarted
+from sluiceway.model.facts import Fact, TaskRunMoved, TaskRunStarted
 from sluiceway.model.results import StoredResult
 from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import State, StateType
@@ -21,7 +21,7 @@ def test_the_first_final_state_of_a_run_holds(store: Store, batches: int) -> Non
     run.start = now()
     completed, crashed = State[None](StateType.COMPLETED), State[None](StateType.CRASHED)
     completed.moment = crashed.moment = now()
-    facts = [
+    facts: list[Fact] = [
         TaskRunStarted(run),
         TaskRunMoved(run.key, completed, 1, RESULT),
         TaskRunMoved(run.key, crashed, 1),

@@ -104,7 +104,7 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.expired = False
+        self.expired: bool = False
         self._due = inf
         self._next = inf  # when to interrupt
         self._raised: ref[DeadlineExceeded] | None = None

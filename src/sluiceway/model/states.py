@@ -178,7 +178,7 @@ class State(Generic[R]):
     @property
     def special_name(self) -> str | None:
         """The name, where it is another than the kind's own."""
-        return self._name if self._name != DEFAULT_NAMES[self.type] else None
+        return None if self._name is None or self._name == DEFAULT_NAMES[self.type] else self._name
 
     @property
     def id(self) -> UUID:
