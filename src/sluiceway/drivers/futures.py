@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -22,6 +23,24 @@ R = TypeVar("R")
 _logger = logging.getLogger("sluiceway.futures")
 
 
+_guard = threading.Lock()
+"""Held for a few instructions at the turning points of a future. One for all: a lock for each would cost more than
+it saves, in memory and in time, where there are a hundred thousand."""
+
+
+def guard() -> threading.Lock:
+    """Return the lock to hold at the turning points of a future."""
+    return _guard
+
+
+def _renew_guard() -> None:
+    global _guard
+    _guard = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_guard)
+
+
 class Future(Upstream, Generic[R]):
     """The result of a submitted task run. Runners derive their own, which know how it is to come.
 
@@ -29,14 +48,13 @@ class Future(Upstream, Generic[R]):
         context: The call.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_lock", "_run", "_state", "context")
+    __slots__ = ("__weakref__", "_callbacks", "_run", "_state", "context")
 
     def __init__(self, context: TaskRunContext) -> None:
         self.context: TaskRunContext | None = context
         self._run: TaskRun | None = None
         self._state: State[R] | None = None
         self._callbacks: list[Callable[[], object]] | None = None
-        self._lock = threading.Lock()
 
     @property
     def run(self) -> TaskRun:
@@ -83,7 +101,7 @@ class Future(Upstream, Generic[R]):
         Returns:
             Whether this was the first state.
         """
-        with self._lock:
+        with guard():
             if self._state is not None:
                 return False
             self._state = state
@@ -105,7 +123,7 @@ class Future(Upstream, Generic[R]):
         Args:
             callback: What to call.
         """
-        with self._lock:
+        with guard():
             if self._state is None:
                 if self._callbacks is None:
                     self._callbacks = []

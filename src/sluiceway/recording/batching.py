@@ -22,7 +22,7 @@ from sluiceway.ports.store import Store
 BATCH_LIMIT = 10_000
 """Facts to a transaction at most, so that no other process waits long for its turn to write."""
 
-BACKLOG_LIMIT = 50_000
+BACKLOG_LIMIT = 20_000
 """Facts that may wait in memory. A faster producer waits; where the store is broken, the oldest go."""
 
 RETRY_INTERVAL = 1.0

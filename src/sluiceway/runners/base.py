@@ -66,9 +66,17 @@ class TaskRunner(ABC, Generic[F]):
         """
         ready = {name: _iterable_of(value) for name, value in parameters.items()}
         waits = None if wait_for is None else list(wait_for)
-        submit = self.submit
-        calls = expand(ready, task.signature.defaults)
-        return FutureList([submit(task, call, waits) for call in calls])
+        return FutureList(self.submit_all(task, expand(ready, task.signature.defaults), waits))
+
+    def submit_all(self, task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None) -> list[Future[Any]]:
+        """Run a task once for each set of parameters, and return the futures in order.
+
+        Args:
+            task: The task.
+            calls: The arguments by name of each call.
+            wait_for: Futures that each run waits for.
+        """
+        return [self.submit(task, call, wait_for) for call in calls]
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of tasks that have not ended."""

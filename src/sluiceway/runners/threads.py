@@ -18,7 +18,7 @@ from typing import Any
 
 from sluiceway.base.errors import CyclicDependencyError
 from sluiceway.drivers import blocking, scope
-from sluiceway.drivers.futures import Future, when_all_done
+from sluiceway.drivers.futures import Future, guard, when_all_done
 from sluiceway.drivers.planning import plan_task
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.task import run_task
@@ -41,20 +41,25 @@ class ThreadFuture(Future[Any]):
     Args:
         call: The call.
         runner: The runner that it was submitted to.
+        variables: The context variables of the caller, which calls of one `map` share until they run.
     """
 
-    __slots__ = ("_claim", "runner", "variables", "waits_for")
+    __slots__ = ("_claimed", "runner", "variables", "waits_for")
 
-    def __init__(self, call: TaskRunContext, runner: ThreadPoolTaskRunner) -> None:
+    def __init__(self, call: TaskRunContext, runner: ThreadPoolTaskRunner, variables: contextvars.Context) -> None:
         super().__init__(call)
         self.runner: ThreadPoolTaskRunner = runner
-        self.variables: contextvars.Context | None = contextvars.copy_context()
+        self.variables: contextvars.Context | None = variables
         self.waits_for: Future[Any] | None = None
-        self._claim = threading.Lock()
+        self._claimed = False
 
     def claim(self) -> bool:
         """Take the call; return whether nobody else had."""
-        return self._claim.acquire(blocking=False)
+        with guard():
+            if self._claimed:
+                return False
+            self._claimed = True
+            return True
 
     def execute(self) -> None:
         """Run the task on this thread, which has claimed it."""
@@ -62,7 +67,7 @@ class ThreadFuture(Future[Any]):
         assert variables is not None  # only who has claimed the call gets here, once
         _stack.futures.append(self)
         try:
-            variables.run(self._execute)
+            variables.copy().run(self._execute)
         finally:
             _stack.futures.pop()
 
@@ -180,10 +185,28 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """
         if self._closed:
             raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
+        return self._submit(task, parameters, wait_for, contextvars.copy_context())
+
+    def submit_all(self, task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None) -> list[Future[Any]]:
+        """Run a task in threads of the pool, once for each set of parameters, and return the futures in order.
+
+        Args:
+            task: The task.
+            calls: The arguments by name of each call.
+            wait_for: Futures that each run waits for.
+        """
+        if type(self).submit is not ThreadPoolTaskRunner.submit:
+            return super().submit_all(task, calls, wait_for)  # a class derived from this one has its own way
+        variables = contextvars.copy_context()
+        return [self._submit(task, call, wait_for, variables) for call in calls]
+
+    def _submit(
+        self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None, variables: contextvars.Context
+    ) -> Future[Any]:
         context = scope.current()
         services = context.services if context is not None else self.services
         call = plan_task(task, parameters, wait_for, services)
-        future = ThreadFuture(call, self)
+        future = ThreadFuture(call, self, variables)
         self._unfinished[future] = None
         if call.references:
             self._park(future, call)
