@@ -20,6 +20,10 @@ from hypothesis import HealthCheck, settings
 GRACE_SECONDS = 5.0
 """How long a thread, process or file may take to go away after the test that used it."""
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts into the background so, and programs that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 WATCHED_SIGNALS = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM)
 
 # The fixtures below hold for all examples of a property alike, so Hypothesis need not mind them.
