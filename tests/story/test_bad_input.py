@@ -64,8 +64,8 @@ def _reserved(wait_for: int) -> None: ...
         (lambda: task(retries=-1)(_plain), InvalidOptionError, "retries", "leave it out"),
         (lambda: task(retry_delay_seconds=-1)(_plain), InvalidOptionError, "retry_delay_seconds", "a number of"),
         (lambda: flow(lambda: None), TypeError, "lambda", "define a function with `def`"),
-        (lambda: flow(print), TypeError, "'print'", "wrap it in a function"),
-        (lambda: task(print), TypeError, "'print'", "wrap it in a function"),
+        (lambda: flow(sum), TypeError, "'sum'", "wrap it in a function"),
+        (lambda: task(sum), TypeError, "'sum'", "wrap it in a function"),
         (lambda: flow(dict), TypeError, "dict", "goes on a function"),
         (lambda: flow(on_failure=_plain)(_plain), InvalidOptionError, "on_failure", "such as @flow("),  # type: ignore[call-overload]
         (lambda: flow(name="a/b")(_plain), InvalidNameError, "'a/b'", "leave out"),

@@ -41,7 +41,12 @@ class JsonFormatter(logging.Formatter):
             line["exc_info"] = record.exc_text
         if record.stack_info:
             line["stack_info"] = record.stack_info
-        extra = {name: value for name, value in attached.items() if name not in _STANDARD | _OURS}
+        # What begins with an underscore is a library's own business, such as Ray's time stamps.
+        extra = {
+            name: value
+            for name, value in attached.items()
+            if name not in _STANDARD | _OURS and not name.startswith("_")
+        }
         if extra:
             line["extra"] = extra
         return json.dumps(line, default=repr)
