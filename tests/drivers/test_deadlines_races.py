@@ -210,7 +210,7 @@ def test_an_interruption_at_any_step_of_a_worker_thread_hits_the_body_or_nobody(
         return steps.acted
 
     def work() -> None:
-        assert attempts(attempt) > 20
+        assert attempts(attempt) > 10
 
     in_thread(work)
 
