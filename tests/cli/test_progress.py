@@ -85,7 +85,7 @@ def test_calls_are_counted_by_task_as_they_move() -> None:
 def test_a_call_that_started_at_once_is_running() -> None:
     story = Story()
     (call,) = story.calls(1)
-    board, root = board_of(*story.begin, TaskRunStarted(call))
+    board, root = board_of(*story.begin, TaskRunStarted(call, times.now()))
     assert counts(root) == (1, 1, 0, 0, 0)
     board.take(move(call.key, COMPLETED, "Cached"))
     assert counts(root) == (1, 0, 1, 0, 1)
@@ -128,7 +128,9 @@ def test_tasks_outside_flows_and_other_facts_are_passed_over() -> None:
     board = Board()
     lone = TaskRun(ids.new_id(), "lone", "lone")
     line = LogWritten(None, lone.key, 0, 20, "x", "y")
-    assert [board.take(fact) for fact in (TaskRunStarted(lone), move(lone.key, COMPLETED), line)] == [None] * 3
+    assert [board.take(fact) for fact in (TaskRunStarted(lone, times.now()), move(lone.key, COMPLETED), line)] == [
+        None
+    ] * 3
     assert board.roots == {}
 
 
@@ -232,7 +234,7 @@ def test_an_ended_run_is_left_on_the_terminal() -> None:
     display = LiveDisplay(Console(file=out, width=80, force_terminal=True, color_system=None))
     story = Story()
     (call,) = story.calls(1)
-    display([*story.begin, TaskRunStarted(call)])
+    display([*story.begin, TaskRunStarted(call, times.now())])
     display([move(call.key, COMPLETED), *story.end])
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert "✔ census / census-run" in text

@@ -108,7 +108,7 @@ def test_values_stay_behind_and_all_that_the_journal_needs_goes_along(pipe: Pipe
     run.state = State(StateType.RUNNING, data=threading.Lock())
     state = State(StateType.COMPLETED, "Cached", "told", threading.Lock(), state_details=StateDetails(cache_key="k"))
     state.moment = 42
-    recorder.record(TaskRunStarted(run))
+    recorder.record(TaskRunStarted(run, 42))
     recorder.record(TaskRunMoved(run.key, state, 1, NOTHING))
     recorder.drain()
     started, moved = pipe.items

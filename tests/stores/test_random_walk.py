@@ -162,8 +162,8 @@ class Walk:
         run.start = draw(MOMENTS)
         self.task_runs.append(run)
         if draw(st.booleans()):
-            return TaskRunStarted(run)
-        return TaskRunCreated(run, draw(STATES), draw(st.none() | STATES))
+            return TaskRunStarted(run, draw(MOMENTS))
+        return TaskRunCreated(run, draw(STATES))
 
     def flow_run_moved(self) -> Fact:
         key = self.draw(st.sampled_from([UNKNOWN, *(run.key for run in self.flow_runs)]))

@@ -101,21 +101,25 @@ class Future(Upstream, Generic[R]):
         Returns:
             Whether this was the first state.
         """
-        with guard():
+        run = self.run
+        with _guard:
             if self._state is not None:
                 return False
-            self._state = state
+            self._run, self._state = run, state
             callbacks, self._callbacks = self._callbacks, None
         # What the run no longer needs goes, lest a future that somebody keeps hold on to the arguments.
-        self._run = self.run
         self.context = None
-        for callback in callbacks or ():
+        if callbacks is not None:
+            self._call_back(callbacks)
+        return True
+
+    def _call_back(self, callbacks: list[Callable[[], object]]) -> None:
+        for callback in callbacks:
             try:
                 callback()
             except Exception:
                 # The thread belongs to the runner, and others wait for the same future.
                 _logger.exception("A callback of the future of %s failed", self.run.name)
-        return True
 
     def when_done(self, callback: Callable[[], object]) -> None:
         """Call something once the future has ended: now, or on the thread that ends it.
@@ -123,7 +127,7 @@ class Future(Upstream, Generic[R]):
         Args:
             callback: What to call.
         """
-        with guard():
+        with _guard:
             if self._state is None:
                 if self._callbacks is None:
                     self._callbacks = []
@@ -167,10 +171,12 @@ class Future(Upstream, Generic[R]):
             TimeoutError: The run has not ended by then.
             UpstreamTaskError: The run could not start, since an upstream run did not complete.
         """
-        self.wait(timeout)
         if self._state is None:
+            self.wait(timeout)
+        state = self._state
+        if state is None:
             raise TimeoutError(f"Task run {self.run.name!r} did not end within {timeout} second(s).")
-        return self._state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
+        return state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
 
     def __repr__(self) -> str:
         return f"Future(task_run={self.run.name!r}, state={self.state})"

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers import scope
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")
@@ -26,12 +27,12 @@ async def drive(script: Coroutine[Op[Any], Any, Result], services: Services) -> 
         script: The script.
         services: The adapters that its operations are performed with.
     """
-    perform = performer(services)
     try:
         op = script.send(None)
         while True:
             try:
-                reply = await perform(op)
+                handler = SHARED.get(type(op))
+                reply = await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
             except BaseException as error:
                 op = script.throw(error)
             else:
@@ -92,18 +93,15 @@ AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
 }
 
 
-def performer(services: Services) -> Callable[[Op[Any]], Coroutine[Any, Any, Any]]:
-    """Return what performs any operation, awaiting it or not.
+async def perform(services: Services, op: Op[Any]) -> Any:
+    """Perform an operation, awaiting it or not.
 
     Args:
         services: The adapters that operations are performed with.
+        op: The operation.
     """
-
-    async def perform(op: Op[Any]) -> Any:
-        handler = SHARED.get(type(op))
-        return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
-
-    return perform
+    handler = SHARED.get(type(op))
+    return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:

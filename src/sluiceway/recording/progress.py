@@ -126,8 +126,8 @@ class Board:
                 self._move_call(fact.run_key, fact.state)
             case TaskRunStarted(run):
                 self._add_call(run, StateType.RUNNING)
-            case TaskRunCreated(run, state, running):
-                self._add_call(run, (running or state).type)
+            case TaskRunCreated(run, state):
+                self._add_call(run, state.type)
             case FlowRunCreated():
                 self._add_run(fact)
             case FlowRunMoved():

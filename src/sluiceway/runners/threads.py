@@ -11,6 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import TracebackType
@@ -19,7 +20,7 @@ from typing import Any
 from sluiceway.base.errors import CyclicDependencyError
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.futures import Future, guard, when_all_done
-from sluiceway.drivers.planning import plan_task
+from sluiceway.drivers.planning import plan_task, plan_tasks
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import State
@@ -185,7 +186,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """
         if self._closed:
             raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
-        return self._submit(task, parameters, wait_for, contextvars.copy_context())
+        call = plan_task(task, parameters, wait_for, self._services_here())
+        return self._take(call, contextvars.copy_context())
 
     def submit_all(self, task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None) -> list[Future[Any]]:
         """Run a task in threads of the pool, once for each set of parameters, and return the futures in order.
@@ -198,14 +200,14 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         if type(self).submit is not ThreadPoolTaskRunner.submit:
             return super().submit_all(task, calls, wait_for)  # a class derived from this one has its own way
         variables = contextvars.copy_context()
-        return [self._submit(task, call, wait_for, variables) for call in calls]
+        return [self._take(call, variables) for call in plan_tasks(task, calls, wait_for, self._services_here())]
 
-    def _submit(
-        self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None, variables: contextvars.Context
-    ) -> Future[Any]:
+    def _services_here(self) -> Services:
         context = scope.current()
-        services = context.services if context is not None else self.services
-        call = plan_task(task, parameters, wait_for, services)
+        return context.services if context is not None else self.services
+
+    def _take(self, call: TaskRunContext, variables: contextvars.Context) -> Future[Any]:
+        """Have a call executed as soon as the futures that it waits for have ended."""
         future = ThreadFuture(call, self, variables)
         self._unfinished[future] = None
         if call.references:
@@ -223,11 +225,12 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
     def _enqueue(self, future: ThreadFuture) -> None:
         self._queue.put(future)
-        try:
-            self._idle.pop()  # a thread that waits is spoken for, though it takes a while to wake
-        except IndexError:
-            if len(self._threads) < self._limit:
-                self._grow()
+        if self._idle:
+            with suppress(IndexError):  # another submission was quicker
+                self._idle.pop()  # a thread that waits is spoken for, though it takes a while to wake
+                return
+        if len(self._threads) < self._limit:
+            self._grow()
 
     def _grow(self) -> None:
         with self._growing:
