@@ -48,13 +48,15 @@ class Future(Upstream, Generic[R]):
         context: The call.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_run", "_state", "context")
+    __slots__ = ("__weakref__", "_callbacks", "_gates", "_run", "_state", "context")
 
     def __init__(self, context: TaskRunContext) -> None:
         self.context: TaskRunContext | None = context
         self._run: TaskRun | None = None
         self._state: State[R] | None = None
         self._callbacks: list[Callable[[], object]] | None = None
+        self._gates: list[threading.Lock] | None = None
+        """The locks that threads wait at."""
 
     @property
     def run(self) -> TaskRun:
@@ -92,11 +94,12 @@ class Future(Upstream, Generic[R]):
     def help(self) -> None:
         """Do, on the thread that is about to wait, what no other thread has begun. Here: nothing."""
 
-    def settle(self, state: State[R]) -> bool:
+    def settle(self, state: State[R], rest: Callable[[], None] | None = None) -> bool:
         """Bring the future to its end; only the first state counts.
 
         Args:
             state: What the run came to.
+            rest: Called before anybody hears of it, if nobody is to be called back: this thread is free then.
 
         Returns:
             Whether this was the first state.
@@ -106,9 +109,14 @@ class Future(Upstream, Generic[R]):
             if self._state is not None:
                 return False
             self._run, self._state = run, state
-            callbacks, self._callbacks = self._callbacks, None
+            gates, callbacks = self._gates, self._callbacks
+            self._gates = self._callbacks = None
         # What the run no longer needs goes, lest a future that somebody keeps hold on to the arguments.
         self.context = None
+        if rest is not None and callbacks is None:
+            rest()
+        for gate in gates or ():
+            gate.release()
         if callbacks is not None:
             self._call_back(callbacks)
         return True
@@ -157,7 +165,12 @@ class Future(Upstream, Generic[R]):
                 return
         gate = threading.Lock()
         gate.acquire()
-        self.when_done(gate.release)
+        with _guard:
+            if self.done():
+                return
+            if self._gates is None:
+                self._gates = []
+            self._gates.append(gate)
         gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
