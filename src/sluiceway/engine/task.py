@@ -34,6 +34,8 @@ from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
 
+_MAY_TELL_STATE = (State, list, tuple, set)
+
 
 async def run_task(context: TaskRunContext) -> State[Any]:
     """Run a task, from its creation to its final state, which is returned.
@@ -138,8 +140,9 @@ async def _attempts(context: TaskRunContext) -> State[Any]:
     run = context.task_run
     while True:
         outcome = await (Ship(context) if context.remote else call(context))
-        if outcome.error is None and not isinstance(outcome.value, State):
-            return outcomes.stamped(COMPLETED, outcome.moment, data=outcome.value)
+        value = outcome.value
+        if outcome.error is None and not (isinstance(value, _MAY_TELL_STATE) and outcomes.tells_state(value)):
+            return outcomes.stamped(COMPLETED, outcome.moment, data=value)
         state = _verdict(context, outcome)
         if state.type is COMPLETED:
             return state
@@ -157,12 +160,12 @@ async def _attempts(context: TaskRunContext) -> State[Any]:
 
 
 def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
-    """Return the state that a call came to which raised something, or returned a state."""
+    """Return the state that a call came to which raised something, or returned states."""
     if outcome.timeout is not None and context.policy.timeout is not None:
         return outcomes.timed_out("Task", context.policy.timeout, outcome.timeout, outcome.moment)
     if outcome.error is not None:
         return outcomes.raised("Task", outcome.error, outcome.moment)
-    return outcomes.returned(outcome.value, outcome.moment)
+    return outcomes.told(outcome.value, outcome.moment)
 
 
 async def _say_failure(context: TaskRunContext, state: State[Any], delay: float | None) -> None:
