@@ -80,7 +80,7 @@ def crashed(subject: str, error: BaseException, moment: Moment) -> State[Any]:
     elif isinstance(error, KeyboardInterrupt):
         why = f"{subject} run was interrupted from the keyboard."
     elif type(error).__name__ == "CancelledError":
-        why = f"{subject} run was cancelled by the event loop."
+        why = f"{subject} run was cancelled by the event loop: {error}".rstrip(": ") + "."
     else:
         why = f"{subject} run was ended by {type(error).__name__}: {error}".rstrip(": ")
     return stamped(CRASHED, moment, None, why, error)
