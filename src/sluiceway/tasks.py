@@ -100,7 +100,7 @@ class Task(Decorated[P, R_co]):
     ) -> None:
         given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
         super().__init__(fn, given)
-        self.name: str = own_name(self.fn) if name is None else check_name(name, "The name of a task")
+        self.name: str = own_name(self.fn) if name is None else check_name(name, "The name of a task", frozenset())
         self.task_key: str = key_of(self.fn, self.name)
         self.version: str | None = version
         self.viz_return_value: Any = viz_return_value

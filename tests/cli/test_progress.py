@@ -305,3 +305,19 @@ def test_the_process_shows_progress_of_its_flows_to_its_end(place: Harness, monk
 def test_a_process_without_a_terminal_shows_no_progress(place: Harness) -> None:
     show_progress(place.services.recorder)
     assert place.services.recorder.listeners == []
+
+
+def test_names_that_would_break_lines_are_spelled_out() -> None:
+    story = Story("two\nlines")
+    stream = io.StringIO()
+    display = PlainDisplay(stream, every=0)
+    display([*story.begin, *(TaskRunStarted(run, times.now()) for run in story.calls(1, "t\x1b[31m"))])
+    lines = stream.getvalue().splitlines()
+    assert lines
+    assert all(line.startswith(r"two\nlines / two\nlines-run: ") for line in lines)
+    assert r"t\x1b[31m 0/1" in lines[-1]
+    board, root = board_of(*story.begin)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(picture(root, 80))
+    assert r"two\nlines" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert board.roots

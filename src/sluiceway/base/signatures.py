@@ -105,21 +105,23 @@ class Signature:
             elif name in by_name and index >= self.positional_only:
                 bound[name] = by_name.pop(name)
             else:
-                bound[name] = self._default(name)
+                bound[name] = self._default(name, by_name)
         if self.variable_positional is not None:
             bound[self.variable_positional] = surplus
         for name in self.keyword_only:
-            bound[name] = by_name.pop(name) if name in by_name else self._default(name)
+            bound[name] = by_name.pop(name) if name in by_name else self._default(name, by_name)
         if self.variable_keyword is not None:
             bound[self.variable_keyword] = by_name
         elif by_name:
             raise self._misfit(f"got an unexpected keyword argument {next(iter(by_name))!r}")
         return bound
 
-    def _default(self, name: str) -> Any:
-        if name not in self.defaults:
-            raise self._misfit(f"missing a required argument: {name!r}")
-        return self.defaults[name]
+    def _default(self, name: str, by_name: Mapping[str, Any]) -> Any:
+        if name in self.defaults:
+            return self.defaults[name]
+        if name in by_name and self.variable_keyword is None:
+            raise self._misfit(f"takes the argument {name!r} by position only")
+        raise self._misfit(f"missing a required argument: {name!r}")
 
     def _misfit(self, reason: str) -> ParameterBindError:
         return ParameterBindError(f"{self.name}() {reason}. Its signature is {self}.")

@@ -83,6 +83,8 @@ def _module_name(path: str) -> str:
 
 
 def _load_module(name: str) -> ModuleType:
+    if not all(map(str.isidentifier, name.split("."))):
+        raise MissingFlowError(f"There is no file or module {name!r}.")
     sys.path.insert(0, os.getcwd())
     try:
         return import_module(name)

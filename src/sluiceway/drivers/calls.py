@@ -57,7 +57,7 @@ def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
     if colour == "generator":
         context.iterated = True
         return iterate.iterate(run_flow(context), services, close)
-    return _loop_call(context, run_flow(context), colour, return_state, close)
+    return _loop_call(context, run_flow(context), colour, return_state, close, context.parent is None)
 
 
 def _loop_call(
@@ -66,6 +66,7 @@ def _loop_call(
     colour: str,
     return_state: bool,
     close: Callable[[], None],
+    outermost: bool = False,
 ) -> Any:
     """Run a script in the caller's event loop: return a coroutine, or an async generator."""
     from sluiceway.drivers import looping  # lazy: only an async function needs asyncio
@@ -82,7 +83,7 @@ def _loop_call(
             close()
         return state if return_state else state.result()
 
-    return run()
+    return looping.run_until_signalled(run, services.recorder) if outermost else run()
 
 
 def _nothing() -> None:

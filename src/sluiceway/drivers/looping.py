@@ -12,8 +12,10 @@ from sluiceway.base.ops import Op
 from sluiceway.drivers import scope
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
+from sluiceway.drivers.signals import termination_cancels
 from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
+from sluiceway.ports.store import Recorder
 
 Result = TypeVar("Result")
 
@@ -102,6 +104,23 @@ async def perform(services: Services, op: Op[Any]) -> Any:
     """
     handler = SHARED.get(type(op))
     return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
+
+
+async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Recorder) -> Result:
+    """Run an outermost flow run, which SIGTERM cancels.
+
+    Args:
+        run: The run.
+        recorder: Drained before the process ends by the signal.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel(number: int) -> None:
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel, f"The process received signal {number}")
+
+    with termination_cancels(cancel, recorder):
+        return await run()
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -34,6 +34,8 @@ from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
 
+_MAY_TELL_STATE = (State, list, tuple, set)
+
 
 async def run_task(context: TaskRunContext) -> State[Any]:
     """Run a task, from its creation to its final state, which is returned.
@@ -140,9 +142,10 @@ def _attempt(context: TaskRunContext) -> Awaitable[Outcome]:
 
 def _completed(outcome: Outcome) -> State[Any] | None:
     """Return the state of a run whose call returned a plain value; None where there is more to it."""
-    if outcome.error is not None or isinstance(outcome.value, State):
+    value = outcome.value
+    if outcome.error is not None or (isinstance(value, _MAY_TELL_STATE) and outcomes.tells_state(value)):
         return None
-    return outcomes.stamped(COMPLETED, outcome.moment, None, None, outcome.value)
+    return outcomes.stamped(COMPLETED, outcome.moment, None, None, value)
 
 
 async def _seen_through(context: TaskRunContext, outcome: Outcome) -> State[Any]:
@@ -169,18 +172,15 @@ async def _seen_through(context: TaskRunContext, outcome: Outcome) -> State[Any]
         if context.policy.hooks is not NO_HOOKS:
             await call_hooks(context, run.state)
         outcome = await _attempt(context)
-        completed = _completed(outcome)
-        if completed is not None:
-            return completed
 
 
 def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
-    """Return the state that a call came to which raised something, or returned a state."""
+    """Return the state that a call came to."""
     if outcome.timeout is not None and context.policy.timeout is not None:
         return outcomes.timed_out("Task", context.policy.timeout, outcome.timeout, outcome.moment)
     if outcome.error is not None:
         return outcomes.raised("Task", outcome.error, outcome.moment)
-    return outcomes.returned(outcome.value, outcome.moment)
+    return _completed(outcome) or outcomes.told(outcome.value, outcome.moment)
 
 
 async def _say_failure(context: TaskRunContext, state: State[Any], delay: float | None) -> None:
