@@ -116,7 +116,7 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
     """
     replay, policy, key = context.replay, context.policy, None
     if replay is not None:
-        recalled = await _recall(context, replay)
+        recalled = await _recall(context)
         if recalled is not None:
             return recalled
     if policy.hooks is not NO_HOOKS:
@@ -266,9 +266,9 @@ def _storage_key(context: TaskRunContext) -> str | None:
     return None if template is None else template.format(**context.parameters, parameters=context.parameters)
 
 
-async def _recall(context: TaskRunContext, replay: dict[Any, StoredResult]) -> tuple[State[Any], StoredResult] | None:
+async def _recall(context: TaskRunContext) -> tuple[State[Any], StoredResult] | None:
     """Return the state of a step that completed in an earlier attempt, if its result is at hand."""
-    stored = replay.get(context.identity)
+    stored = None if context.flow_context is None else context.flow_context.recall(context)
     if stored is None:
         return None
     outcome = await Open(stored)
