@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
@@ -19,7 +19,11 @@ from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.describing import describe
 from sluiceway.wiring.parameters import ParameterValidator
+from sluiceway.wiring.pictures import show
 from sluiceway.wiring.runners import make_runner
+
+if TYPE_CHECKING:
+    from sluiceway.rules.drawing import Graph
 
 __all__ = ["Flow", "flow"]
 
@@ -192,6 +196,72 @@ class Flow(Decorated[P, R_co]):
         services = wiring.services() if context is None else context.services
         plan = plan_flow(self, self.signature.bind(args, kwargs), wait_for, services, make_runner)
         return call_flow(plan, self.colour, return_state)
+
+    # --- drawing --------------------------------------------------------------------------------------
+
+    def visualize(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Draw what a call of the flow would run, and show the picture, which is kept as `NAME.png`.
+
+        The flow's own code is executed; its tasks and child flows are not, and nothing is recorded. What a task
+        would return is stood for by its `viz_return_value`, or by something that can only be passed on.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+
+        Raises:
+            FlowVisualizationError: The flow's code uses a result that is not known; or the program `dot` of
+                Graphviz, which makes the picture, is not installed.
+            MissingExtraError: The package `graphviz` is not installed.
+        """
+        show(self._drawn(args, kwargs).as_dot(), self.name)
+
+    async def avisualize(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Draw what a call of the flow would run, and show the picture; `visualize` for async code.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+        """
+        show((await self._adrawn(args, kwargs)).as_dot(), self.name)
+
+    def generate_mermaid_graph(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return what a call of the flow would run, as a flow chart in the language of Mermaid.
+
+        The flow's own code is executed; its tasks and child flows are not, and nothing is recorded.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+
+        Raises:
+            FlowVisualizationError: The flow's code uses a result that is not known.
+
+        Example:
+            ```python
+            print(report.generate_mermaid_graph(day=date.today()))
+            ```
+        """
+        return self._drawn(args, kwargs).as_mermaid()
+
+    async def agenerate_mermaid_graph(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return a flow chart of a call of the flow; `generate_mermaid_graph` for async code.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+        """
+        return (await self._adrawn(args, kwargs)).as_mermaid()
+
+    def _drawn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+        from sluiceway.drivers.drawing import draw  # lazy: few programs draw their flows
+
+        return draw(self, args, kwargs, wiring.services())
+
+    async def _adrawn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+        from sluiceway.drivers.drawing import adraw  # lazy: few programs draw their flows
+
+        return await adraw(self, args, kwargs, wiring.services())
 
     # --- variations -------------------------------------------------------------------------------------
 

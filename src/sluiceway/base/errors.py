@@ -155,6 +155,10 @@ class ScriptError(SluicewayError):
         self.path = path
 
 
+class FlowVisualizationError(SluicewayError):
+    """The flow cannot be drawn."""
+
+
 class MissingContextError(SluicewayError, RuntimeError):
     """There is no active run here; this works only inside a flow or task."""
 
