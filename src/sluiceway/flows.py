@@ -23,6 +23,7 @@ from sluiceway.wiring.pictures import show
 from sluiceway.wiring.runners import make_runner
 
 if TYPE_CHECKING:
+    from sluiceway.drivers.decorated import Deferred
     from sluiceway.rules.drawing import Graph
 
 __all__ = ["Flow", "flow"]
@@ -173,6 +174,15 @@ class Flow(Decorated[P, R_co]):
 
     @overload
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
+
+    @overload
+    def __call__(self, first: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Any, third: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
 
     @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...

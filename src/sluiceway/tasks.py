@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
@@ -22,6 +22,9 @@ from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.retrying import exponential_delays
 from sluiceway.wiring.runners import shared_runner
+
+if TYPE_CHECKING:
+    from sluiceway.drivers.decorated import Deferred
 
 __all__ = ["DEFAULT", "NO_CACHE", "Task", "exponential_backoff", "task", "task_input_hash"]
 
@@ -190,6 +193,15 @@ class Task(Decorated[P, R_co]):
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
+    def __call__(self, first: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Any, third: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
 
     def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
@@ -228,11 +240,12 @@ class Task(Decorated[P, R_co]):
     @overload
     def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
+    # Futures may stand for any argument, which no type can say; so what does not fit is not refused here.
     @overload
-    def submit(self: Task[..., Coroutine[Any, Any, T]], *args: Any, wait_for: Any, **kwargs: Any) -> Future[T]: ...
+    def submit(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Future[T]: ...
 
     @overload
-    def submit(self, *args: Any, wait_for: Any, **kwargs: Any) -> Future[R_co]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> Future[R_co]: ...
 
     def submit(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any

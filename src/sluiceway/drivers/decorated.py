@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeAlias, TypeVar
 
 from sluiceway.base.signatures import Signature, colour_of, signature_of
 from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import FlowPolicy, TaskPolicy
 from sluiceway.rules import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sluiceway.drivers.futures import Future
+    from sluiceway.model.annotations import BaseAnnotation
+    from sluiceway.model.states import State
+
+    Deferred: TypeAlias = (
+        Future[Any]
+        | State[Any]
+        | BaseAnnotation[Any]
+        | Iterable[Future[Any] | State[Any]]
+        | Mapping[Any, Future[Any] | State[Any]]
+    )
+    """What may stand for an argument of another type: its result is passed."""
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

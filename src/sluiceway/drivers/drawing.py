@@ -18,7 +18,7 @@ from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.planning import plan_task
-from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
+from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
 from sluiceway.engine.task import run_task
 from sluiceway.model.annotations import BaseAnnotation, unmapped
 from sluiceway.model.facts import Fact
@@ -107,7 +107,7 @@ class DrawingContext(FlowRunContext):
 
     __slots__ = ("_handed_out", "graph")
 
-    drawn = True
+    drawn: bool = True
 
     def __init__(self, flow: Any, parameters: dict[str, Any], services: Services) -> None:
         run = FlowRun(new_id(), flow.policy.name, flow.policy.version, None, None, scope.current_tags())
@@ -116,7 +116,7 @@ class DrawingContext(FlowRunContext):
         forgetful = Services(services.settings, services.store, ForgetfulRecorder(), services.results, services.clock)
         called = services.clock.now()
         super().__init__(flow, run, forgetful, parameters, [], called, False, DrawingRunner, None, None)
-        self.replay = {}  # what asks for earlier results comes past `recall`
+        self.replay: Replay | None = {}  # what asks for earlier results comes past `recall`
         self.graph: Graph = Graph()
         self._handed_out: dict[int, tuple[Any, RunId]] = {}
         """By identity, the stand-ins that users chose, and the calls that they are of."""
