@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
@@ -14,6 +14,7 @@ from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_flow
 from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.planning import plan_flow
+from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
@@ -287,6 +288,38 @@ class Flow(Decorated[P, R_co]):
         if bound is not self and self._validator is not None:
             bound._validator = bound._make_validator()
         return bound
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        retries: int | None = None,
+        retry_delay_seconds: float | list[float] | None = None,
+        description: str | None = None,
+        flow_run_name: str | Callable[..., str] | None = None,
+        task_runner: Any = None,
+        timeout_seconds: float | None = None,
+        validate_parameters: bool | None = None,
+        persist_result: bool | type[NotSet] | None = NotSet,
+        result_storage: Any = NotSet,
+        result_serializer: Any = NotSet,
+        cache_result_in_memory: bool | None = None,
+        log_prints: bool | type[NotSet] | None = NotSet,
+        on_completion: list[Hook] | None = None,
+        on_failure: list[Hook] | None = None,
+        on_cancellation: list[Hook] | None = None,
+        on_crashed: list[Hook] | None = None,
+        on_running: list[Hook] | None = None,
+    ) -> Self:
+        """Return a flow of the same function with some options changed; they are those of the decorator.
+
+        What is left out stays as it is, and so does what is None, but for `persist_result`, `result_storage`,
+        `result_serializer` and `log_prints`, which None brings back to their defaults. `timeout_seconds=0` and
+        `retries=0` are for none.
+        """
+        given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
+        return self.varied(options.changed(given, signature_of(Flow.with_options).defaults))
 
     def on_cancellation(self, fn: Hook) -> Hook:
         """Call a function when a run is cancelled; for use as a decorator.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
@@ -324,6 +324,44 @@ class Task(Decorated[P, R_co]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the task with its first argument bound, as methods do."""
         return self._bound_to(instance, owner)
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+        cache_policy: CachePolicy | type[NotSet] | None = NotSet,
+        cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
+        task_run_name: str | Callable[..., str] | type[NotSet] | None = NotSet,
+        cache_expiration: timedelta | None = None,
+        retries: int | type[NotSet] = NotSet,
+        retry_delay_seconds: float | list[float] | Callable[[int], list[float]] | type[NotSet] | None = NotSet,
+        retry_jitter_factor: float | type[NotSet] | None = NotSet,
+        persist_result: bool | type[NotSet] | None = NotSet,
+        result_storage: Any = NotSet,
+        result_serializer: Any = NotSet,
+        result_storage_key: str | type[NotSet] | None = NotSet,
+        cache_result_in_memory: bool | None = None,
+        timeout_seconds: float | None = None,
+        log_prints: bool | type[NotSet] | None = NotSet,
+        refresh_cache: bool | type[NotSet] | None = NotSet,
+        on_completion: list[Hook] | None = None,
+        on_failure: list[Hook] | None = None,
+        on_running: list[Hook] | None = None,
+        retry_condition_fn: Callable[..., Any] | None = None,
+        viz_return_value: Any = None,
+        version: str | None = None,
+        on_rollback: list[Hook] | None = None,
+        on_commit: list[Hook] | None = None,
+    ) -> Self:
+        """Return a task of the same function with some options changed; they are those of the decorator.
+
+        What is left out stays as it is, and so does what is None where None is the default here; elsewhere None
+        brings back the default of the decorator. `timeout_seconds=0` and `retries=0` are for none.
+        """
+        given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
+        return self.varied(options.changed(given, signature_of(Task.with_options).defaults))
 
     def on_rollback(self, fn: Hook) -> Hook:
         """Call a function when a transaction that a run took part in is rolled back; for use as a decorator.

@@ -394,7 +394,7 @@ def test_a_bad_option_is_one_clear_error_that_names_it(options: dict[str, Any], 
 def test_an_unknown_option_is_named_with_those_there_are() -> None:
     with pytest.raises(TypeError, match=r"@task has no option 'retrys'.*retries"):
         task(retrys=3)  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match="no option 'foo'"):
+    with pytest.raises(TypeError, match="foo"):
         ident.with_options(foo=1)
 
 

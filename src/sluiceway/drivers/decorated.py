@@ -8,7 +8,6 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeAlias, TypeVar
 
 from sluiceway.base.signatures import Signature, colour_of, signature_of
-from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import FlowPolicy, TaskPolicy
 from sluiceway.rules import options
 
@@ -62,18 +61,17 @@ class Decorated(Generic[P, R_co]):
         self.description: str | None = given["description"] or getattr(self.fn, "__doc__", None)
         update_wrapper(self, self.fn, updated=())  # type: ignore[arg-type]  # it is callable by its subclasses
 
-    def with_options(self, **changes: Any) -> Self:
+    def varied(self, changes: dict[str, Any]) -> Self:
         """Return one of the same function with some options changed.
 
         Args:
-            changes: Options of the decorator.
+            changes: Options of the decorator, by name.
 
         Raises:
             TypeError: There is no such option.
         """
         options.check_known(changes, self._options, self.decorator)
-        kept = {name: value for name, value in changes.items() if value is not NotSet}
-        return type(self)(self._original, **{**self._options, **kept})
+        return type(self)(self._original, **{**self._options, **changes})
 
     def _bound_to(self, instance: Any, owner: Any) -> Any:
         """Return one with its first argument bound, as methods have it."""

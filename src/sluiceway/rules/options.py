@@ -130,6 +130,16 @@ def function(fn: Any, decorator: str) -> Any:
     return fn
 
 
+def changed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, out of all those that could be.
+
+    Args:
+        given: All options by name.
+        defaults: What those are that were left out.
+    """
+    return {name: value for name, value in given.items() if value is not defaults[name]}
+
+
 def check_known(given: dict[str, Any], known: Iterable[str], decorator: str) -> None:
     """Refuse options that there are not.
 

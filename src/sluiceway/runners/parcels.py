@@ -239,7 +239,7 @@ class Packer:
             return task
         travelling = self._tasks.get(task)
         if travelling is None:
-            travelling = self._tasks[task] = task.with_options(**dict.fromkeys(_STAYING))
+            travelling = self._tasks[task] = task.varied(dict.fromkeys(_STAYING))
         return travelling
 
     def _surroundings_of(self, context: TaskRunContext) -> bytes:
