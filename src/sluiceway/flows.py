@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
+from sluiceway.base.errors import MissingFlowError, ScriptError
 from sluiceway.base.keys import key_of, own_name
 from sluiceway.base.names import check_name
 from sluiceway.base.signatures import signature_of
@@ -15,7 +16,7 @@ from sluiceway.drivers.calls import call_flow
 from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.planning import plan_flow
 from sluiceway.model.annotations import NotSet
-from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy
+from sluiceway.model.policies import FlowPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.describing import describe
@@ -25,9 +26,21 @@ from sluiceway.wiring.runners import make_runner
 
 if TYPE_CHECKING:
     from sluiceway.drivers.decorated import Deferred
+    from sluiceway.drivers.entrypoints import is_entrypoint_async, load_flow_arguments_from_entrypoint
+    from sluiceway.drivers.loading import select_flow
     from sluiceway.rules.drawing import Graph
 
-__all__ = ["Flow", "flow"]
+__all__ = [
+    "Flow",
+    "flow",
+    "is_entrypoint_async",
+    "load_flow_arguments_from_entrypoint",
+    "load_flow_from_entrypoint",
+    "load_function_and_convert_to_flow",
+    "load_placeholder_flow",
+    "safe_load_flow_from_entrypoint",
+    "select_flow",
+]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -71,10 +84,10 @@ class Flow(Decorated[P, R_co]):
         chosen = own_name(self.fn).replace("_", "-") if name is None else name
         self.name: str = check_name(chosen, "The name of a flow")
         self.flow_key: str = f"flow:{key_of(self.fn, self.name)}"
-        self.task_runner: Any = _runner_of(task_runner)
+        self.task_runner: Any = options.task_runner(task_runner)
         self._version: str | None = version
         self._validator: ParameterValidator | None = self._make_validator() if validate_parameters else None
-        self._policy: FlowPolicy = self._make_policy(given)
+        self._policy: FlowPolicy = options.flow_policy(self.name, given, wiring.defaults())
 
     def _make_validator(self) -> ParameterValidator:
         return ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
@@ -83,37 +96,6 @@ class Flow(Decorated[P, R_co]):
     def should_validate_parameters(self) -> bool:
         """Whether parameters are validated: by default, where there are annotations to do it by."""
         return bool(self._validator)
-
-    def _make_policy(self, given: dict[str, Any]) -> FlowPolicy:
-        defaults = wiring.defaults()
-        retries, delay = given["retries"], given["retry_delay_seconds"]
-        hooks = Hooks(
-            options.hooks(given["on_running"], "on_running", "flow"),
-            options.hooks(given["on_completion"], "on_completion", "flow"),
-            options.hooks(given["on_failure"], "on_failure", "flow"),
-            options.hooks(given["on_cancellation"], "on_cancellation", "flow"),
-            options.hooks(given["on_crashed"], "on_crashed", "flow"),
-        )
-        return FlowPolicy(
-            self.name,
-            given["version"],
-            options.seconds(given["timeout_seconds"], "timeout_seconds"),
-            options.retry_policy(
-                defaults.flows_default_retries if retries is None else retries,
-                defaults.flows_default_retry_delay_seconds if delay is None else delay,
-            ),
-            ResultPolicy(
-                given["persist_result"],
-                given["result_storage"],
-                given["result_serializer"],
-                None,
-                given["cache_result_in_memory"],
-            ),
-            hooks if any(hooks) else NO_HOOKS,
-            given["log_prints"],
-            options.run_name(given["flow_run_name"], "flow_run_name"),
-            bool(given["validate_parameters"]),
-        )
 
     @property
     def policy(self) -> FlowPolicy:
@@ -349,14 +331,6 @@ class Flow(Decorated[P, R_co]):
         return f"Flow(name={self.name!r})"
 
 
-def _runner_of(given: Any) -> Any:
-    """Return the task runner that was given as an option: an instance, or a class to make one of."""
-    runner = given() if isinstance(given, type) else given
-    if runner is not None and not (hasattr(runner, "submit") and hasattr(runner, "duplicate")):
-        raise TypeError(f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(), not {given!r}.")
-    return runner
-
-
 @overload
 def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 
@@ -430,5 +404,96 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         return lambda decorated: Flow(decorated, **given)
     return Flow(fn, **given)
 
+
+def load_flow_from_entrypoint(entrypoint: str, use_placeholder_flow: bool = True) -> Flow[..., Any]:
+    """Return the flow that an entrypoint names.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+        use_placeholder_flow: Whether a script that cannot be executed gives a flow with its options, whose calls
+            raise what the script raised.
+
+    Raises:
+        MissingFlowError: There is no such file or module, or the name is none of a flow.
+        ScriptError: The script raised an exception, and no placeholder was asked for.
+    """
+    from sluiceway.drivers.loading import is_flow, load_object  # lazy: for programs that load others
+
+    try:
+        found = load_object(entrypoint)
+    except ScriptError as error:
+        if not use_placeholder_flow:
+            raise
+        return load_placeholder_flow(entrypoint, raises=error)
+    if not is_flow(found):
+        raise MissingFlowError(f"{entrypoint} is not a flow. Make sure that it is decorated with `@flow`.")
+    return found
+
+
+def safe_load_flow_from_entrypoint(entrypoint: str) -> Flow[..., Any] | None:
+    """Return the flow that an entrypoint names, a placeholder of it where its script fails, or None for no flow.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+    """
+    try:
+        return load_flow_from_entrypoint(entrypoint)
+    except (MissingFlowError, ScriptError):
+        return None
+
+
+def load_function_and_convert_to_flow(entrypoint: str) -> Flow[..., Any]:
+    """Return the flow that an entrypoint names, or a flow of the plain function that it names.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+
+    Raises:
+        MissingFlowError: There is no such file, module or name.
+        ScriptError: The script raised an exception.
+    """
+    from sluiceway.drivers.loading import load_object  # lazy: for programs that load others
+
+    found = load_object(entrypoint)
+    return found if isinstance(found, Flow) else Flow(found, log_prints=True)
+
+
+def load_placeholder_flow(entrypoint: str, raises: BaseException) -> Flow[..., Any]:
+    """Return a flow with the options that the source of another tells, whose calls raise an exception.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`; its source is read, not executed.
+        raises: The exception.
+
+    Raises:
+        MissingFlowError: There is no such file, module or function.
+        ScriptError: The file is not valid Python.
+    """
+    from sluiceway.drivers import entrypoints  # lazy: for programs that load others
+
+    def placeholder(*args: Any, **kwargs: Any) -> None:
+        raise raises
+
+    async def async_placeholder(*args: Any, **kwargs: Any) -> None:
+        raise raises
+
+    told = entrypoints.arguments_of_placeholder(entrypoint, _OPTIONS)
+    fn: Callable[..., Any] = async_placeholder if entrypoints.is_entrypoint_async(entrypoint) else placeholder
+    return Flow(fn, **told)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # lazy: for programs that load others
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+_HOMES = {
+    "is_entrypoint_async": "sluiceway.drivers.entrypoints",
+    "load_flow_arguments_from_entrypoint": "sluiceway.drivers.entrypoints",
+    "select_flow": "sluiceway.drivers.loading",
+}
 
 _OPTIONS = dict.fromkeys(signature_of(Flow.__init__).names[2:])

@@ -17,7 +17,7 @@ from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.planning import plan_task
 from sluiceway.model.annotations import NotSet
-from sluiceway.model.policies import NO_HOOKS, Hooks, ResultPolicy, TaskPolicy
+from sluiceway.model.policies import TaskPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.retrying import exponential_delays
@@ -109,43 +109,7 @@ class Task(Decorated[P, R_co]):
         self.viz_return_value: Any = viz_return_value
         self.on_rollback_hooks: list[Hook] = list(options.hooks(on_rollback, "on_rollback", "task"))
         self.on_commit_hooks: list[Hook] = list(options.hooks(on_commit, "on_commit", "task"))
-        self._policy: TaskPolicy = self._make_policy(given)
-
-    def _make_policy(self, given: dict[str, Any]) -> TaskPolicy:
-        defaults = wiring.defaults()
-        retries, delay = given["retries"], given["retry_delay_seconds"]
-        hooks = Hooks(
-            options.hooks(given["on_running"], "on_running", "task"),
-            options.hooks(given["on_completion"], "on_completion", "task"),
-            options.hooks(given["on_failure"], "on_failure", "task"),
-        )
-        cache = options.cache_policy(given)
-        return TaskPolicy(
-            self.name,
-            self.task_key,
-            options.tags(given["tags"]),
-            options.seconds(given["timeout_seconds"], "timeout_seconds"),
-            options.retry_policy(
-                defaults.tasks_default_retries if retries is None else retries,
-                defaults.tasks_default_retry_delay_seconds if delay is None else delay,
-                given["retry_jitter_factor"],
-                given["retry_condition_fn"],
-            ),
-            cache,
-            given["cache_expiration"],
-            given["refresh_cache"],
-            ResultPolicy(
-                given["persist_result"],
-                given["result_storage"],
-                given["result_serializer"],
-                given["result_storage_key"],
-                given["cache_result_in_memory"],
-            ),
-            hooks if any(hooks) else NO_HOOKS,
-            given["log_prints"],
-            options.run_name(given["task_run_name"], "task_run_name"),
-            cache is None and not any(hooks),
-        )
+        self._policy: TaskPolicy = options.task_policy(self.name, self.task_key, given, wiring.defaults())
 
     @property
     def policy(self) -> TaskPolicy:
