@@ -379,7 +379,7 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         persist_result: Whether results are stored; by default those that something may need.
         result_storage: A file system, path or URL for results.
         result_serializer: A serializer, or its name.
-        cache_result_in_memory: Whether the process also remembers results that it stored.
+        cache_result_in_memory: Whether the process also remembers results that it put on remote storage.
         log_prints: Whether `print` logs.
         on_completion: Functions to call with flow, flow run and state when a run completes.
         on_failure: The same when it fails for good.

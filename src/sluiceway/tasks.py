@@ -407,7 +407,7 @@ def task(fn: Any = None, /, **given: Any) -> Any:
         result_storage: A file system, path or URL for results.
         result_serializer: A serializer, or its name.
         result_storage_key: A name for the stored result, a format string over the arguments.
-        cache_result_in_memory: Whether the process also remembers results that it stored.
+        cache_result_in_memory: Whether the process also remembers results that it put on remote storage.
         timeout_seconds: Seconds, fractions allowed, after which a run is ended.
         log_prints: Whether `print` logs; by default as the flow.
         refresh_cache: Whether to run in any case, and cache anew.

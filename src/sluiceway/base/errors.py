@@ -201,7 +201,7 @@ class ConfigurationError(SluicewayError):
     """A setting is unknown or has a value that cannot be used."""
 
 
-class MissingProfileError(SluicewayError, ValueError):
+class MissingProfileError(ConfigurationError, ValueError):
     """There is no settings profile of that name."""
 
 

@@ -265,7 +265,7 @@ def task_policy(name: str, task_key: str, given: Mapping[str, Any], defaults: An
         cache,
         given["cache_expiration"],
         given["refresh_cache"],
-        _result_policy(given),
+        _result_policy(given)._replace(key_storage=getattr(cache, "key_storage", None)),
         chosen if any(chosen) else NO_HOOKS,
         given["log_prints"],
         run_name(given["task_run_name"], "task_run_name"),

@@ -255,6 +255,26 @@ class Packer:
         return packed
 
 
+def pack_context(context: FlowRunContext | TaskRunContext) -> bytes:
+    """Return the context of a run, pickled for another process.
+
+    Args:
+        context: The context.
+
+    Raises:
+        SerializationError: The task or an argument of it cannot be pickled.
+    """
+    trouble = f"The context of run {context.run.name!r} cannot be sent to another process"
+    remedy = "What a task is and receives has to be picklable there."
+    flow_context = context.flow_context
+    flow = None if flow_context is None else _flow_part(flow_context)
+    if isinstance(context, FlowRunContext):
+        return _packed((flow, None, {}), trouble, remedy)
+    task = _travelling(context, Packer()._travelling_task(context.task))
+    parameters = {name: _packed(value, trouble, remedy) for name, value in context.parameters.items()}
+    return _packed((flow, task, parameters), trouble, remedy)
+
+
 def _lost(context: TaskRunContext, trouble: Exception) -> SerializationError:
     error = SerializationError(
         f"What task {context.policy.name!r} returned or raised in another process cannot be restored in this "

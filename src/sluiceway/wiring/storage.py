@@ -15,6 +15,7 @@ from sluiceway.storage.filesystems import (
 )
 from sluiceway.storage.json_objects import sluiceway_json_object_decoder, sluiceway_json_object_encoder
 from sluiceway.storage.places import Place, place_of
+from sluiceway.storage.recent import Recent
 from sluiceway.storage.records import Record
 from sluiceway.storage.serializers import (
     CompressedJSONSerializer,
@@ -37,6 +38,7 @@ __all__ = [
     "Place",
     "ReadableDeploymentStorage",
     "ReadableFileSystem",
+    "Recent",
     "Record",
     "RemoteFileSystem",
     "ResultGone",
