@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from sluiceway.drivers.decorated import Deferred
     from sluiceway.drivers.entrypoints import is_entrypoint_async, load_flow_arguments_from_entrypoint
     from sluiceway.drivers.loading import select_flow
+    from sluiceway.model.callbacks import FlowStateHook
     from sluiceway.rules.drawing import Graph
 
 __all__ = [
     "Flow",
+    "FlowStateHook",
     "flow",
     "is_entrypoint_async",
     "load_flow_arguments_from_entrypoint",
@@ -296,9 +298,8 @@ class Flow(Decorated[P, R_co]):
     ) -> Self:
         """Return a flow of the same function with some options changed; they are those of the decorator.
 
-        What is left out stays as it is, and so does what is None, but for `persist_result`, `result_storage`,
-        `result_serializer` and `log_prints`, which None brings back to their defaults. `timeout_seconds=0` and
-        `retries=0` are for none.
+        What is left out or None stays as it is. Where None is not the default here, it brings back that of the
+        decorator; `timeout_seconds=0` and `retries=0` are for none.
         """
         given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
         return self.varied(options.changed(given, signature_of(Flow.with_options).defaults))
@@ -431,11 +432,7 @@ def load_flow_from_entrypoint(entrypoint: str, use_placeholder_flow: bool = True
 
 
 def safe_load_flow_from_entrypoint(entrypoint: str) -> Flow[..., Any] | None:
-    """Return the flow that an entrypoint names, a placeholder of it where its script fails, or None for no flow.
-
-    Args:
-        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
-    """
+    """Return the flow that an entrypoint names, or a placeholder of it where its script fails; None for no flow."""
     try:
         return load_flow_from_entrypoint(entrypoint)
     except (MissingFlowError, ScriptError):
@@ -491,6 +488,7 @@ def __getattr__(name: str) -> Any:
 
 
 _HOMES = {
+    "FlowStateHook": "sluiceway.model.callbacks",
     "is_entrypoint_async": "sluiceway.drivers.entrypoints",
     "load_flow_arguments_from_entrypoint": "sluiceway.drivers.entrypoints",
     "select_flow": "sluiceway.drivers.loading",

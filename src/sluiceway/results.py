@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, MutableMapping
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from sluiceway import wiring
 from sluiceway.base import times
@@ -21,6 +21,8 @@ from sluiceway.wiring.storage import (
     Recent,
     Record,
     ResultGone,
+    ResultRecord,
+    ResultRecordMetadata,
     Serializer,
     in_thread,
     place_of,
@@ -50,56 +52,6 @@ __all__ = [
     "resolve_serializer",
     "should_persist_result",
 ]
-
-R = TypeVar("R")
-"""The type of the result."""
-
-
-class ResultRecordMetadata(NamedTuple):
-    """What is known of a result in a store.
-
-    Args:
-        storage_key: The key.
-        expiration: From when on the result is not to be used; None for never.
-        serializer: How it became bytes.
-    """
-
-    storage_key: str
-    expiration: datetime | None
-    serializer: Serializer[Any]
-
-
-class ResultRecord(Generic[R]):
-    """A result in a store.
-
-    Args:
-        result: The result.
-        metadata: What is known of it.
-    """
-
-    __slots__ = ("metadata", "result")
-
-    def __init__(self, result: R, metadata: ResultRecordMetadata) -> None:
-        self.result: R = result
-        self.metadata: ResultRecordMetadata = metadata
-
-    @property
-    def expiration(self) -> datetime | None:
-        """From when on the result is not to be used; None for never."""
-        return self.metadata.expiration
-
-    @property
-    def serializer(self) -> Serializer[Any]:
-        """How the result became bytes."""
-        return self.metadata.serializer
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ResultRecord) and (self.result, self.metadata) == (other.result, other.metadata)
-
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and results need not be hashable
-
-    def __repr__(self) -> str:
-        return f"ResultRecord(result={preview(self.result)}, metadata={self.metadata!r})"
 
 
 def DEFAULT_STORAGE_KEY_FN() -> str:

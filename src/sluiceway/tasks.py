@@ -25,8 +25,18 @@ from sluiceway.wiring.runners import shared_runner
 
 if TYPE_CHECKING:
     from sluiceway.drivers.decorated import Deferred
+    from sluiceway.model.callbacks import TaskOptions, TaskRunNameCallbackWithParameters
 
-__all__ = ["DEFAULT", "NO_CACHE", "Task", "exponential_backoff", "task", "task_input_hash"]
+__all__ = [
+    "DEFAULT",
+    "NO_CACHE",
+    "Task",
+    "TaskOptions",
+    "TaskRunNameCallbackWithParameters",
+    "exponential_backoff",
+    "task",
+    "task_input_hash",
+]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -321,8 +331,8 @@ class Task(Decorated[P, R_co]):
     ) -> Self:
         """Return a task of the same function with some options changed; they are those of the decorator.
 
-        What is left out stays as it is, and so does what is None where None is the default here; elsewhere None
-        brings back the default of the decorator. `timeout_seconds=0` and `retries=0` are for none.
+        What is left out or None stays as it is. Where None is not the default here, it brings back that of the
+        decorator; `timeout_seconds=0` and `retries=0` are for none.
         """
         given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
         return self.varied(options.changed(given, signature_of(Task.with_options).defaults))
@@ -434,6 +444,14 @@ def task(fn: Any = None, /, **given: Any) -> Any:
     if fn is None:
         return lambda decorated: Task(decorated, **given)
     return Task(fn, **given)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("TaskOptions", "TaskRunNameCallbackWithParameters"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sluiceway.model import callbacks  # lazy: types, which hardly a program needs when it runs
+
+    return getattr(callbacks, name)
 
 
 _OPTIONS = dict.fromkeys(signature_of(Task.__init__).names[2:])

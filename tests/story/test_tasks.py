@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import pytest
 
-from sluiceway import allow_failure, flow, quote, task, unmapped
+import sluiceway.tasks
+from sluiceway import Task, allow_failure, flow, quote, task, unmapped
 from sluiceway.exceptions import (
     InvalidOptionError,
     MappingLengthMismatch,
@@ -16,8 +18,9 @@ from sluiceway.exceptions import (
     ReservedArgumentError,
     UpstreamTaskError,
 )
+from sluiceway.flows import FlowStateHook
 from sluiceway.futures import Future, FutureList
-from sluiceway.tasks import exponential_backoff
+from sluiceway.tasks import TaskOptions, TaskRunNameCallbackWithParameters, exponential_backoff
 from sluiceway.testing import Harness, VirtualClock
 
 pytestmark = pytest.mark.usefixtures("sluiceway_harness")
@@ -504,3 +507,11 @@ def test_each_of_two_hundred_submissions_at_once_has_its_own_result() -> None:
         return [future.result() for future in [add.submit(n) for n in range(200)]]
 
     assert many() == [n + 10 for n in range(200)]
+
+
+def test_the_types_of_options_and_callbacks_can_be_imported_and_name_all_options() -> None:
+    assert set(TaskOptions.__annotations__) == set(signature(Task).parameters) - {"fn"}
+    assert FlowStateHook.__module__ == "sluiceway.flows"
+    assert TaskRunNameCallbackWithParameters.__module__ == "sluiceway.tasks"
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        sluiceway.tasks.nonsense  # noqa: B018

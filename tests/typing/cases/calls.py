@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, assert_type
+from typing import Any, Unpack, assert_type
 
-from sluiceway import State, allow_failure, flow, task, unmapped
+from sluiceway import Flow, State, Task, allow_failure, flow, task, unmapped
+from sluiceway.client.schemas.objects import FlowRun
+from sluiceway.flows import FlowStateHook
 from sluiceway.futures import Future, FutureList, as_completed, wait
+from sluiceway.tasks import TaskOptions
 
 
 @task
@@ -170,3 +173,23 @@ def options_change_nothing_about_the_types() -> None:
     """Check `with_options`."""
     assert_type(count.with_options(retries=1).submit("a"), Future[int])
     assert_type(total.with_options(name="other")(["a"]), int)
+
+
+def job(**given: Unpack[TaskOptions]) -> Task[..., int]:
+    """Pass options on."""
+
+    def length(text: str, /) -> int:
+        """Measure something."""
+        return len(text)
+
+    return task(**given)(length)
+
+
+def told(flow: Flow[..., int], flow_run: FlowRun, state: State[Any]) -> None:
+    """Be a hook."""
+
+
+def hooks_and_options_have_types(hook: FlowStateHook[..., int] = told) -> None:
+    """Check the types that users annotate with."""
+    assert_type(job(retries=2)("a"), int)
+    hook(total, FlowRun.__new__(FlowRun), count("a", return_state=True))
