@@ -109,7 +109,7 @@ class Surroundings(NamedTuple):
     """What the calls of a flow run have in common.
 
     Args:
-        settings: The settings.
+        settings: The settings, without secrets.
         levels: The least level that is logged, by logger.
         flow: The flow run; None for tasks outside flows.
     """
@@ -250,7 +250,8 @@ class Packer:
         if packed is None:
             flow = None if flow_context is None else _flow_part(flow_context)
             settings = context.services.settings
-            packed = dumps(Surroundings(settings, _levels(settings.logging_extra_loggers), flow))
+            levels = _levels(settings.logging_extra_loggers)
+            packed = dumps(Surroundings(settings.for_other_processes(), levels, flow))
             self._surroundings = {key: packed}
         return packed
 
