@@ -27,6 +27,9 @@ from sluiceway.base.walks import (
 PREVIEW_LIMIT = 80
 """The number of characters of the text that `call_hash` makes of arguments at most."""
 
+MOST_SPELLED_OUT = 4_096
+"""The length up to which `call_hash` writes out a text or bytes: `repr` takes far longer than a checksum."""
+
 
 def stable_hash(value: object, name: str = "value") -> bytes:
     """Return 16 bytes (BLAKE2b, RFC 7693) that stand for a value in every process.
@@ -74,7 +77,11 @@ def call_hash(parameters: Mapping[str, object]) -> tuple[int, str | None]:
     try:
         shown = []
         for name, value in parameters.items():
-            if type(value) not in PLAIN:
+            kind = type(value)
+            if kind is str or kind is bytes:
+                if len(value) > MOST_SPELLED_OUT:  # type: ignore[arg-type]  # it is a text or bytes
+                    return _slow_call_hash(parameters)
+            elif kind not in PLAIN:
                 return _slow_call_hash(parameters)
             shown.append(f"{name}={value!r}")
     except ValueError:  # an integer with too many digits for a text

@@ -25,7 +25,7 @@ from typing import Any
 from sluiceway.base import sources, tables
 from sluiceway.base.keys import lasting_module
 from sluiceway.base.previews import preview
-from sluiceway.base.tokens import ATOMS, named, node, packed, type_token
+from sluiceway.base.tokens import ATOMS, CHECKED_ATOMS, named, node, packed, type_token
 
 MOST_READ_BY_CODE = 20_000
 """How many objects code may read, directly and through others."""
@@ -65,6 +65,8 @@ class Walk:
 
     __slots__ = ("_graph", "_met")
 
+    atoms = ATOMS
+
     def __init__(self, graph: bool = False) -> None:
         self._graph = graph
         self._met: dict[int, tuple[object, bytes | None]] = {}
@@ -73,7 +75,7 @@ class Walk:
     def token(self, value: object) -> bytes:
         """Return the token of a value."""
         kind = type(value)
-        atom = ATOMS.get(kind)
+        atom = self.atoms.get(kind)
         if atom is not None:
             return atom(value)
         key = id(value)
@@ -219,9 +221,11 @@ class Walk:
 
 
 class CallWalk(Walk):
-    """A walk through the arguments of a call: code counts by itself, not by what it reads."""
+    """A walk through the arguments of a call: code counts by itself, not by what it reads, and bulk by checksums."""
 
     __slots__ = ()
+
+    atoms = CHECKED_ATOMS
 
     def _function(self, function: FunctionType) -> bytes:
         name = named(b"name", lasting_module(function.__module__), function.__qualname__)
