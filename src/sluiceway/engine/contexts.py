@@ -180,10 +180,12 @@ class FlowRunContext(RunContext):
     def recall(self, call: TaskRunContext) -> StoredResult | None:
         """Return the result that a call had in an earlier attempt; None if it has to be made.
 
+        What a generator yielded while somebody iterated over it was not kept.
+
         Args:
             call: A call of a task, about to be made.
         """
-        return None if self.replay is None else self.replay.get(call.identity)
+        return None if self.replay is None or call.iterated else self.replay.get(call.identity)
 
     def adopt(self, child: FlowRunContext) -> None:
         """Take note of a call of a child flow that is about to be made. Here: nothing.

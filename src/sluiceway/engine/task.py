@@ -121,14 +121,14 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
             return recalled
     if policy.hooks is not NO_HOOKS:
         await call_hooks(context, context.task_run.state)
-    if policy.cache is not None:
+    if policy.cache is not None and not context.iterated:
         key = await _cache_key(context)
         cached = await _from_cache(context, key)
         if cached is not None:
             return cached
     state = await _attempts(context)
     stored = await _kept(context, state, key)
-    if replay is not None and stored is not None and stored.why_not is None:
+    if replay is not None and stored is not None and stored.why_not is None and not context.iterated:
         replay[context.identity] = stored
     return state, stored
 
