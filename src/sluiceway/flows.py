@@ -21,7 +21,6 @@ from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.describing import describe
 from sluiceway.wiring.parameters import ParameterValidator
-from sluiceway.wiring.pictures import show
 from sluiceway.wiring.runners import make_runner
 
 if TYPE_CHECKING:
@@ -205,11 +204,10 @@ class Flow(Decorated[P, R_co]):
             kwargs: Arguments of the function by name.
 
         Raises:
-            FlowVisualizationError: The flow's code uses a result that is not known; or the program `dot` of
-                Graphviz, which makes the picture, is not installed.
+            FlowVisualizationError: The flow's code uses a result that is not known, or there is no program `dot`.
             MissingExtraError: The package `graphviz` is not installed.
         """
-        show(self._drawn(args, kwargs).as_dot(), self.name)
+        self._show(self._drawn(args, kwargs))
 
     async def avisualize(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Draw what a call of the flow would run, and show the picture; `visualize` for async code.
@@ -218,7 +216,7 @@ class Flow(Decorated[P, R_co]):
             args: Arguments of the function.
             kwargs: Arguments of the function by name.
         """
-        show((await self._adrawn(args, kwargs)).as_dot(), self.name)
+        self._show(await self._adrawn(args, kwargs))
 
     def generate_mermaid_graph(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return what a call of the flow would run, as a flow chart in the language of Mermaid.
@@ -257,6 +255,11 @@ class Flow(Decorated[P, R_co]):
         from sluiceway.drivers.drawing import adraw  # lazy: few programs draw their flows
 
         return await adraw(self, args, kwargs, wiring.services())
+
+    def _show(self, graph: Graph) -> None:
+        from sluiceway.wiring.pictures import show  # lazy: few programs draw their flows
+
+        show(graph.as_dot(), self.name)
 
     # --- variations -------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from sluiceway import State, allow_failure, flow, get_run_logger, task, unmapped
+from sluiceway.context import with_context
 from sluiceway.exceptions import (
     FlowVisualizationError,
     MissingExtraError,
@@ -324,3 +326,13 @@ def test_a_picture_without_graphviz_is_refused_and_the_remedy_is_named() -> None
         report.visualize()
     with pytest.raises(MissingExtraError, match="graphviz"):
         asyncio.run(report.avisualize())
+
+
+def test_tasks_in_threads_belong_to_the_drawing_where_the_context_goes_along() -> None:
+    @flow
+    def report() -> None:
+        rows = load()
+        with ThreadPoolExecutor(1) as pool:
+            list(pool.map(with_context(clean), [rows]))
+
+    assert _edges(report.generate_mermaid_graph()) == ["load_0 --> clean_0"]

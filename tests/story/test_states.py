@@ -240,6 +240,7 @@ def test_constructors_make_states_of_the_class_that_is_asked_for() -> None:
     for make in (states.Completed, states.Scheduled, states.Late, states.Paused, states.Suspended, states.Retrying):
         assert type(make(Own)) is type(make(cls=Own)) is Own
         assert type(make()) is State
+        assert type(make(Own).model_copy()) is Own
 
 
 def test_a_copy_of_a_state_has_an_identifier_of_its_own_and_a_fresh_one_the_present_moment() -> None:

@@ -300,7 +300,7 @@ class State(Generic[R]):
             "data": self.data,
             "state_details": self._details,
         }
-        copied: State[R] = State(**{**parts, **changes})
+        copied = type(self)(**{**parts, **changes})
         if "timestamp" not in changes:
             copied.moment = self.moment
         return copied
