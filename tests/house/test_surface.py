@@ -11,7 +11,6 @@ import pytest
 
 from scripts import make_surface
 
-
 pytestmark = pytest.mark.slow
 
 surface = functools.cache(make_surface.surface)

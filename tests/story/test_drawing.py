@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -316,8 +317,9 @@ def test_a_flow_can_be_drawn_within_a_run() -> None:
     assert _edges(around()) == ["load_0 --> clean_0"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("graphviz") is not None, reason="the package is installed")
-def test_a_picture_without_graphviz_is_refused_and_the_remedy_is_named() -> None:
+def test_a_picture_without_graphviz_is_refused_and_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)  # as if it were not installed
+
     @flow
     def report() -> None:
         load()
@@ -326,6 +328,38 @@ def test_a_picture_without_graphviz_is_refused_and_the_remedy_is_named() -> None
         report.visualize()
     with pytest.raises(MissingExtraError, match="graphviz"):
         asyncio.run(report.avisualize())
+
+
+DOT = """#!/bin/sh
+for last; do :; done
+cp "$last" "$last.png"
+"""
+"""A program that says it made a picture: it copies what it was to draw."""
+
+
+@pytest.mark.slow
+def test_a_picture_is_made_by_graphviz_kept_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphviz = pytest.importorskip("graphviz")
+    shown: list[str] = []
+
+    @flow(name="my report")
+    def report() -> None:
+        clean(load())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(graphviz.Source, "_view", lambda _, path, **__: shown.append(path))  # would open a window
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(FlowVisualizationError, match=r"program `dot`.*generate_mermaid_graph"):
+        report.visualize()
+    program = tmp_path / "bin" / "dot"
+    program.parent.mkdir()
+    program.write_text(DOT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    report.visualize()
+    assert [Path(path).name for path in shown] == ["my report.png"]
+    assert '"load-0" -> "clean-0"' in (tmp_path / "my report.png").read_text()
+    assert not (tmp_path / "my report").exists(), "only the picture is kept"
 
 
 def test_tasks_in_threads_belong_to_the_drawing_where_the_context_goes_along() -> None:
