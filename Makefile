@@ -46,6 +46,7 @@ bench: $(VENV)/runtime.stamp ## measure the speed table (add PEERS=--peers for t
 
 docs: $(VENV)/test.stamp ## write the API reference anew, and run the code of all pages
 	$(RUN) scripts/make_reference.py
+	$(RUN) -m scripts.make_surface
 	$(RUN) -m pytest tests/docs
 
 constraints: ## take the newest versions of everything into constraints.txt

@@ -185,20 +185,21 @@ def _text(node: ast.stmt) -> str | None:
 # --- signatures ---------------------------------------------------------------------------------
 
 
-def signature(node: Function, *, method: bool = False) -> str:
+def signature(node: Function, *, method: bool = False, width: int | None = WIDTH) -> str:
     """Return a signature as it is written, one parameter a line where it is long.
 
     Args:
         node: The function.
         method: Whether the first parameter is bound, and is left out.
+        width: How many characters are long; None for any number on one line.
     """
-    static = "staticmethod" in _decorators(node)
+    static = "staticmethod" in decorators(node)
     parameters = list(_parameters(node.args))[1 if method and not static else 0 :]
     if parameters and parameters[0] == "/":
         parameters = parameters[1:]
     result = f" -> {ast.unparse(node.returns)}" if node.returns and node.name != "__init__" else ""
     joined = f"({', '.join(parameters)}){result}"
-    if len(joined) <= WIDTH - len(node.name):
+    if width is None or len(joined) <= width - len(node.name):
         return joined
     return "(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){result}"
 
@@ -230,7 +231,7 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
     return text
 
 
-def _decorators(node: Function | ast.ClassDef) -> set[str]:
+def decorators(node: Function | ast.ClassDef) -> set[str]:
     return {ast.unparse(decorator).partition("(")[0].rpartition(".")[2] for decorator in node.decorator_list}
 
 
@@ -238,25 +239,25 @@ def _decorators(node: Function | ast.ClassDef) -> set[str]:
 
 
 def _lineage(module: str, node: ast.ClassDef) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield a class and those of its bases that are ours and private, nearest first."""
+    """Yield a class and those of its bases that are ours and have no entry of their own, nearest first."""
     yield module, node
     for base in node.bases:
         name = ast.unparse(base).partition("[")[0]
         found = definition(module, name) if name.isidentifier() else None
-        if found and isinstance(found.nodes[0], ast.ClassDef) and name.startswith("_"):
+        if found and isinstance(found.nodes[0], ast.ClassDef) and home(found.module, name) is None:
             yield from _lineage(found.module, found.nodes[0])
 
 
-def _members(module: str, node: ast.ClassDef) -> dict[str, list[Function]]:
+def members(module: str, node: ast.ClassDef) -> dict[str, list[Function]]:
     """Return the public methods and properties of a class by name, with their overloads."""
-    members: dict[str, list[Function]] = {}
+    found: dict[str, list[Function]] = {}
     for _, owner in _lineage(module, node):
         own: dict[str, list[Function]] = {}
         for statement in _statements(owner.body):
-            if isinstance(statement, Function) and "setter" not in _decorators(statement):
+            if isinstance(statement, Function) and "setter" not in decorators(statement):
                 own.setdefault(statement.name, []).append(statement)
-        members = {**own, **members}
-    return {name: found for name, found in members.items() if _is_shown(name)}
+        found = {**own, **found}
+    return {name: nodes for name, nodes in found.items() if _is_shown(name)}
 
 
 def _is_shown(name: str) -> bool:
@@ -308,11 +309,12 @@ def _entry(module: str, name: str) -> Iterator[str]:
     yield f"## `{name}`"
     if found is None:
         return
-    home = _home(found.module, name)
+    described_in = home(found.module, name)
     if not found.nodes:
         yield f"The module [`{found.module}`]({found.module}.md): {found.description.partition(chr(10))[0]}"
-    elif home not in (None, module):
-        yield f"{found.description.partition(chr(10))[0]} See [`{home}`]({home}.md#{name.lower()})."
+    elif described_in not in (None, module):
+        summary = found.description.partition(chr(10))[0]
+        yield f"{summary} See [`{described_in}`]({described_in}.md#{name.lower()})."
     elif isinstance(found.nodes[0], ast.ClassDef):
         yield from _class(found.module, found.nodes[0])
     elif isinstance(found.nodes[0], Function):
@@ -332,7 +334,7 @@ def _assignment(node: ast.stmt) -> str:
 
 
 @functools.cache
-def _home(module: str, name: str) -> str | None:
+def home(module: str, name: str) -> str | None:
     """Return the public module whose page describes a definition; None for the package's own names.
 
     It is the module that it stands in, or the first that exports it; the package only points elsewhere.
@@ -353,16 +355,17 @@ def _stands_in(public: str, name: str, module: str) -> bool:
 
 
 def _class(module: str, node: ast.ClassDef) -> Iterator[str]:
-    members = _members(module, node)
-    initialisers = members.pop("__init__", [])
+    shown = members(module, node)
+    initialisers = shown.pop("__init__", [])
     arguments = signature(initialisers[-1], method=True) if initialisers else ""
-    bases = ", ".join(base for base in map(ast.unparse, node.bases) if not base.startswith(("_", "Generic[")))
+    lineage = {owner.name for _, owner in _lineage(module, node)} | {"Generic"}
+    bases = ", ".join(base for base in map(ast.unparse, node.bases) if base.partition("[")[0] not in lineage)
     yield _fence(f"class {node.name}{arguments}")
     if bases:
         yield f"Derives from `{bases}`."
     yield _markdown(ast.get_docstring(node) or "")
     yield "\n".join(_fields(node))
-    for nodes in members.values():
+    for nodes in shown.values():
         yield f"### `{node.name}.{nodes[0].name}`"
         yield from _function(nodes, method=True)
 
@@ -372,18 +375,22 @@ def _function(nodes: list[Function], *, method: bool = False) -> Iterator[str]:
 
     Overloads for a particular type of `self` differ in the result only, and are left out.
     """
-    overloads = [node for node in nodes if "overload" in _decorators(node)]
-    general = [node for node in overloads if not (method and node.args.args[0].annotation)]
+    overloads = [node for node in nodes if "overload" in decorators(node)]
+    general = [node for node in overloads if not (method and _first_parameter(node).annotation)]
     shown = general or overloads or nodes[:1]
     yield _fence("\n".join(_declaration(node, method) for node in shown))
     yield _markdown(next(filter(None, (ast.get_docstring(node) for node in reversed(nodes))), ""))
 
 
+def _first_parameter(node: Function) -> ast.arg:
+    return [*node.args.posonlyargs, *node.args.args][0]
+
+
 def _declaration(node: Function, method: bool) -> str:
-    if _decorators(node) & {"property", "cached_property"}:
+    if decorators(node) & {"property", "cached_property"}:
         return f"property {node.name}" + (f": {ast.unparse(node.returns)}" if node.returns else "")
     prefix = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
-    kind = "".join(f"@{name}\n" for name in ("classmethod", "staticmethod") if name in _decorators(node))
+    kind = "".join(f"@{name}\n" for name in ("classmethod", "staticmethod") if name in decorators(node))
     return f"{kind}{prefix} {node.name}{signature(node, method=method)}"
 
 

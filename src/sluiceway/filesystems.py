@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sluiceway.wiring.storage import (
+    SMB,
     LocalFileSystem,
     NullFileSystem,
     ReadableDeploymentStorage,
@@ -13,6 +14,7 @@ from sluiceway.wiring.storage import (
 )
 
 __all__ = [
+    "SMB",
     "LocalFileSystem",
     "NullFileSystem",
     "ReadableDeploymentStorage",

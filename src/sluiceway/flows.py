@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
+from sluiceway.base.errors import MissingFlowError, ScriptError
 from sluiceway.base.keys import key_of, own_name
 from sluiceway.base.names import check_name
 from sluiceway.base.signatures import signature_of
@@ -14,14 +15,33 @@ from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_flow
 from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.planning import plan_flow
-from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy
+from sluiceway.model.annotations import NotSet
+from sluiceway.model.policies import FlowPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.describing import describe
 from sluiceway.wiring.parameters import ParameterValidator
 from sluiceway.wiring.runners import make_runner
 
-__all__ = ["Flow", "flow"]
+if TYPE_CHECKING:
+    from sluiceway.drivers.decorated import Deferred
+    from sluiceway.drivers.entrypoints import is_entrypoint_async, load_flow_arguments_from_entrypoint
+    from sluiceway.drivers.loading import select_flow
+    from sluiceway.model.callbacks import FlowStateHook
+    from sluiceway.rules.drawing import Graph
+
+__all__ = [
+    "Flow",
+    "FlowStateHook",
+    "flow",
+    "is_entrypoint_async",
+    "load_flow_arguments_from_entrypoint",
+    "load_flow_from_entrypoint",
+    "load_function_and_convert_to_flow",
+    "load_placeholder_flow",
+    "safe_load_flow_from_entrypoint",
+    "select_flow",
+]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -65,10 +85,10 @@ class Flow(Decorated[P, R_co]):
         chosen = own_name(self.fn).replace("_", "-") if name is None else name
         self.name: str = check_name(chosen, "The name of a flow")
         self.flow_key: str = f"flow:{key_of(self.fn, self.name)}"
-        self.task_runner: Any = _runner_of(task_runner)
+        self.task_runner: Any = options.task_runner(task_runner)
         self._version: str | None = version
         self._validator: ParameterValidator | None = self._make_validator() if validate_parameters else None
-        self.policy: FlowPolicy = self._make_policy(given)
+        self.policy: FlowPolicy = options.flow_policy(self.name, given, wiring.defaults())
 
     def _make_validator(self) -> ParameterValidator:
         return ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
@@ -77,36 +97,6 @@ class Flow(Decorated[P, R_co]):
     def should_validate_parameters(self) -> bool:
         """Whether parameters are validated: by default, where there are annotations to do it by."""
         return bool(self._validator)
-
-    def _make_policy(self, given: dict[str, Any]) -> FlowPolicy:
-        defaults = wiring.defaults()
-        retries, delay = given["retries"], given["retry_delay_seconds"]
-        hooks = Hooks(
-            options.hooks(given["on_running"], "on_running", "flow"),
-            options.hooks(given["on_completion"], "on_completion", "flow"),
-            options.hooks(given["on_failure"], "on_failure", "flow"),
-            options.hooks(given["on_cancellation"], "on_cancellation", "flow"),
-            options.hooks(given["on_crashed"], "on_crashed", "flow"),
-        )
-        return FlowPolicy(
-            self.name,
-            options.seconds(given["timeout_seconds"], "timeout_seconds"),
-            options.retry_policy(
-                defaults.flows_default_retries if retries is None else retries,
-                defaults.flows_default_retry_delay_seconds if delay is None else delay,
-            ),
-            ResultPolicy(
-                given["persist_result"],
-                given["result_storage"],
-                given["result_serializer"],
-                None,
-                given["cache_result_in_memory"],
-            ),
-            hooks if any(hooks) else NO_HOOKS,
-            given["log_prints"],
-            options.run_name(given["flow_run_name"], "flow_run_name"),
-            bool(given["validate_parameters"]),
-        )
 
     @property
     def version(self) -> str | None:
@@ -163,6 +153,15 @@ class Flow(Decorated[P, R_co]):
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
+    def __call__(self, first: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Any, third: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
 
     def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
@@ -185,6 +184,76 @@ class Flow(Decorated[P, R_co]):
         plan = plan_flow(self, self.signature.bind(args, kwargs), wait_for, services, make_runner)
         return call_flow(plan, self.colour, return_state)
 
+    # --- drawing --------------------------------------------------------------------------------------
+
+    def visualize(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Draw what a call of the flow would run, and show the picture, which is kept as `NAME.png`.
+
+        The flow's own code is executed; its tasks and child flows are not, and nothing is recorded. What a task
+        would return is stood for by its `viz_return_value`, or by something that can only be passed on.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+
+        Raises:
+            FlowVisualizationError: The flow's code uses a result that is not known, or there is no program `dot`.
+            MissingExtraError: The package `graphviz` is not installed.
+        """
+        self._show(self._drawn(args, kwargs))
+
+    async def avisualize(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Draw what a call of the flow would run, and show the picture; `visualize` for async code.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+        """
+        self._show(await self._adrawn(args, kwargs))
+
+    def generate_mermaid_graph(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return what a call of the flow would run, as a flow chart in the language of Mermaid.
+
+        The flow's own code is executed; its tasks and child flows are not, and nothing is recorded.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+
+        Raises:
+            FlowVisualizationError: The flow's code uses a result that is not known.
+
+        Example:
+            ```python
+            print(report.generate_mermaid_graph(day=date.today()))
+            ```
+        """
+        return self._drawn(args, kwargs).as_mermaid()
+
+    async def agenerate_mermaid_graph(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return a flow chart of a call of the flow; `generate_mermaid_graph` for async code.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+        """
+        return (await self._adrawn(args, kwargs)).as_mermaid()
+
+    def _drawn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+        from sluiceway.drivers.drawing import draw  # lazy: few programs draw their flows
+
+        return draw(self, args, kwargs, wiring.services())
+
+    async def _adrawn(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+        from sluiceway.drivers.drawing import adraw  # lazy: few programs draw their flows
+
+        return await adraw(self, args, kwargs, wiring.services())
+
+    def _show(self, graph: Graph) -> None:
+        from sluiceway.wiring.pictures import show  # lazy: few programs draw their flows
+
+        show(graph.as_dot(), self.name)
+
     # --- variations -------------------------------------------------------------------------------------
 
     @overload
@@ -199,6 +268,37 @@ class Flow(Decorated[P, R_co]):
         if bound is not self and self._validator is not None:
             bound._validator = bound._make_validator()
         return bound
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        retries: int | None = None,
+        retry_delay_seconds: float | list[float] | None = None,
+        description: str | None = None,
+        flow_run_name: str | Callable[..., str] | None = None,
+        task_runner: Any = None,
+        timeout_seconds: float | None = None,
+        validate_parameters: bool | None = None,
+        persist_result: bool | type[NotSet] | None = NotSet,
+        result_storage: Any = NotSet,
+        result_serializer: Any = NotSet,
+        cache_result_in_memory: bool | None = None,
+        log_prints: bool | type[NotSet] | None = NotSet,
+        on_completion: list[Hook] | None = None,
+        on_failure: list[Hook] | None = None,
+        on_cancellation: list[Hook] | None = None,
+        on_crashed: list[Hook] | None = None,
+        on_running: list[Hook] | None = None,
+    ) -> Self:
+        """Return a flow of the same function with some options changed; they are those of the decorator.
+
+        What is left out or None stays as it is. Where None is not the default here, it brings back that of the
+        decorator; `timeout_seconds=0` and `retries=0` are for none.
+        """
+        given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
+        return self.varied(options.changed(given, signature_of(Flow.with_options).defaults))
 
     def on_cancellation(self, fn: Hook) -> Hook:
         """Call a function when a run is cancelled; for use as a decorator.
@@ -226,14 +326,6 @@ class Flow(Decorated[P, R_co]):
 
     def __repr__(self) -> str:
         return f"Flow(name={self.name!r})"
-
-
-def _runner_of(given: Any) -> Any:
-    """Return the task runner that was given as an option: an instance, or a class to make one of."""
-    runner = given() if isinstance(given, type) else given
-    if runner is not None and not (hasattr(runner, "submit") and hasattr(runner, "duplicate")):
-        raise TypeError(f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(), not {given!r}.")
-    return runner
 
 
 @overload
@@ -284,7 +376,7 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         persist_result: Whether results are stored; by default those that something may need.
         result_storage: A file system, path or URL for results.
         result_serializer: A serializer, or its name.
-        cache_result_in_memory: Whether the process also remembers results that it stored.
+        cache_result_in_memory: Whether the process also remembers results that it put on remote storage.
         log_prints: Whether `print` logs.
         on_completion: Functions to call with flow, flow run and state when a run completes.
         on_failure: The same when it fails for good.
@@ -309,5 +401,93 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         return lambda decorated: Flow(decorated, **given)
     return Flow(fn, **given)
 
+
+def load_flow_from_entrypoint(entrypoint: str, use_placeholder_flow: bool = True) -> Flow[..., Any]:
+    """Return the flow that an entrypoint names.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+        use_placeholder_flow: Whether a script that cannot be executed gives a flow with its options, whose calls
+            raise what the script raised.
+
+    Raises:
+        MissingFlowError: There is no such file or module, or the name is none of a flow.
+        ScriptError: The script raised an exception, and no placeholder was asked for.
+    """
+    from sluiceway.drivers.loading import is_flow, load_object  # lazy: for programs that load others
+
+    try:
+        found = load_object(entrypoint)
+    except ScriptError as error:
+        if not use_placeholder_flow:
+            raise
+        return load_placeholder_flow(entrypoint, raises=error)
+    if not is_flow(found):
+        raise MissingFlowError(f"{entrypoint} is not a flow. Make sure that it is decorated with `@flow`.")
+    return found
+
+
+def safe_load_flow_from_entrypoint(entrypoint: str) -> Flow[..., Any] | None:
+    """Return the flow that an entrypoint names, or a placeholder of it where its script fails; None for no flow."""
+    try:
+        return load_flow_from_entrypoint(entrypoint)
+    except (MissingFlowError, ScriptError):
+        return None
+
+
+def load_function_and_convert_to_flow(entrypoint: str) -> Flow[..., Any]:
+    """Return the flow that an entrypoint names, or a flow of the plain function that it names.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+
+    Raises:
+        MissingFlowError: There is no such file, module or name.
+        ScriptError: The script raised an exception.
+    """
+    from sluiceway.drivers.loading import load_object  # lazy: for programs that load others
+
+    found = load_object(entrypoint)
+    return found if isinstance(found, Flow) else Flow(found, log_prints=True)
+
+
+def load_placeholder_flow(entrypoint: str, raises: BaseException) -> Flow[..., Any]:
+    """Return a flow with the options that the source of another tells, whose calls raise an exception.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`; its source is read, not executed.
+        raises: The exception.
+
+    Raises:
+        MissingFlowError: There is no such file, module or function.
+        ScriptError: The file is not valid Python.
+    """
+    from sluiceway.drivers import entrypoints  # lazy: for programs that load others
+
+    def placeholder(*args: Any, **kwargs: Any) -> None:
+        raise raises
+
+    async def async_placeholder(*args: Any, **kwargs: Any) -> None:
+        raise raises
+
+    told = entrypoints.arguments_of_placeholder(entrypoint, _OPTIONS)
+    fn: Callable[..., Any] = async_placeholder if entrypoints.is_entrypoint_async(entrypoint) else placeholder
+    return Flow(fn, **told)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # lazy: for programs that load others
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+_HOMES = {
+    "FlowStateHook": "sluiceway.model.callbacks",
+    "is_entrypoint_async": "sluiceway.drivers.entrypoints",
+    "load_flow_arguments_from_entrypoint": "sluiceway.drivers.entrypoints",
+    "select_flow": "sluiceway.drivers.loading",
+}
 
 _OPTIONS = dict.fromkeys(signature_of(Flow.__init__).names[2:])

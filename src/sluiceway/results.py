@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from copy import copy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from sluiceway import wiring
 from sluiceway.base import times
@@ -17,8 +17,12 @@ from sluiceway.base.ids import new_id
 from sluiceway.base.previews import preview
 from sluiceway.drivers import scope
 from sluiceway.wiring.storage import (
+    Place,
+    Recent,
     Record,
     ResultGone,
+    ResultRecord,
+    ResultRecordMetadata,
     Serializer,
     in_thread,
     place_of,
@@ -38,6 +42,7 @@ __all__ = [
     "ResultStore",
     "aget_default_result_storage",
     "aresolve_result_storage",
+    "default_cache",
     "get_default_persist_setting",
     "get_default_persist_setting_for_tasks",
     "get_default_result_serializer",
@@ -48,60 +53,15 @@ __all__ = [
     "should_persist_result",
 ]
 
-R = TypeVar("R")
-"""The type of the result."""
-
-
-class ResultRecordMetadata(NamedTuple):
-    """What is known of a result in a store.
-
-    Args:
-        storage_key: The key.
-        expiration: From when on the result is not to be used; None for never.
-        serializer: How it became bytes.
-    """
-
-    storage_key: str
-    expiration: datetime | None
-    serializer: Serializer[Any]
-
-
-class ResultRecord(Generic[R]):
-    """A result in a store.
-
-    Args:
-        result: The result.
-        metadata: What is known of it.
-    """
-
-    __slots__ = ("metadata", "result")
-
-    def __init__(self, result: R, metadata: ResultRecordMetadata) -> None:
-        self.result: R = result
-        self.metadata: ResultRecordMetadata = metadata
-
-    @property
-    def expiration(self) -> datetime | None:
-        """From when on the result is not to be used; None for never."""
-        return self.metadata.expiration
-
-    @property
-    def serializer(self) -> Serializer[Any]:
-        """How the result became bytes."""
-        return self.metadata.serializer
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ResultRecord) and (self.result, self.metadata) == (other.result, other.metadata)
-
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # compared by value, and results need not be hashable
-
-    def __repr__(self) -> str:
-        return f"ResultRecord(result={preview(self.result)}, metadata={self.metadata!r})"
-
 
 def DEFAULT_STORAGE_KEY_FN() -> str:
     """Return a new key."""
     return new_id().hex()
+
+
+def default_cache() -> Recent[ResultRecord[Any]]:
+    """Return what a store remembers the results in that it has written or read: the thousand latest."""
+    return Recent(1_000)
 
 
 class ResultStore:
@@ -109,9 +69,15 @@ class ResultStore:
 
     Args:
         result_storage: A file system, a path or a URL; by default that of the settings.
+        metadata_storage: Where what is known of a result is kept, if not with it: a file system, a path or a URL.
+            Stores with one tell by it whether there is a result, so that a marker can be where all look for it
+            while the results are elsewhere.
         lock_manager: What locks keys; None for no locks.
+        cache_result_in_memory: Whether the store remembers what it has written or read, and gives the same object
+            again, though another process may have written another one meanwhile; with locks, it never does.
         serializer: A serializer or the name of one; by default that of the settings.
         storage_key_fn: Makes keys for results that are written without one.
+        cache: What it remembers them in, by address.
 
     Raises:
         InvalidOptionError: The storage or the serializer is none.
@@ -128,13 +94,19 @@ class ResultStore:
         self,
         *,
         result_storage: Any = None,
+        metadata_storage: Any = None,
         lock_manager: Any = None,
+        cache_result_in_memory: bool = True,
         serializer: Serializer[Any] | str | None = None,
         storage_key_fn: Callable[[], str] = DEFAULT_STORAGE_KEY_FN,
+        cache: MutableMapping[str, ResultRecord[Any]] | None = None,
     ) -> None:
         settings = wiring.defaults()
         self._place = place_of(settings.results_storage if result_storage is None else result_storage)
+        self._markers: Place | None = None if metadata_storage is None else place_of(metadata_storage)
         self.lock_manager = lock_manager
+        self.cache_result_in_memory: bool = cache_result_in_memory
+        self.cache: MutableMapping[str, ResultRecord[Any]] = default_cache() if cache is None else cache
         self.serializer: Serializer[Any] = resolve_serializer(serializer or settings.results_serializer)
         self.storage_key_fn = storage_key_fn
 
@@ -142,6 +114,11 @@ class ResultStore:
     def result_storage(self) -> Any:
         """The file system that results are in."""
         return self._place.files
+
+    @property
+    def metadata_storage(self) -> Any:
+        """The file system that what is known of results is in; None where that is with them."""
+        return None if self._markers is None else self._markers.files
 
     def update_for_flow(self, flow: Any) -> Self:
         """Return this store with the storage and serializer that a flow was given.
@@ -161,12 +138,31 @@ class ResultStore:
         updated.lock_manager = getattr(task.policy.cache, "lock_manager", None) or updated.lock_manager
         return updated
 
+    async def aupdate_for_flow(self, flow: Any) -> Self:
+        """Return this store with what a flow was given; `update_for_flow` for async code.
+
+        Args:
+            flow: The flow.
+        """
+        return self.update_for_flow(flow)
+
+    async def aupdate_for_task(self, task: Any) -> Self:
+        """Return this store with what a task was given; `update_for_task` for async code.
+
+        Args:
+            task: The task.
+        """
+        return self.update_for_task(task)
+
     def _with(self, policy: ResultPolicy) -> Self:
         updated = copy(self)
         if policy.storage is not None:
             updated._place = place_of(policy.storage)
+        if policy.key_storage is not None:
+            updated._markers = place_of(policy.key_storage)
         if policy.serializer is not None:
             updated.serializer = resolve_serializer(policy.serializer)
+        updated.cache_result_in_memory = policy.keep_in_memory
         return updated
 
     # --- results ----------------------------------------------------------------------------------
@@ -181,7 +177,7 @@ class ResultStore:
             MissingResult: There is one, but it cannot be read.
         """
         try:
-            record = read_record(self._place, key, "")
+            record = read_record(self._markers or self._place, key, "")
         except ResultGone:
             return False
         return record.expires is None or times.now() < record.expires
@@ -206,10 +202,24 @@ class ResultStore:
         """
         if self.lock_manager is not None and not self.is_lock_holder(key, holder):
             self.wait_for_lock(key)
+        known = self.cache.get(self._place.address(key)) if self._remembers else None
+        if known is not None:
+            return known
         record = read_record(self._place, key, "write it first")
         serializer = resolve_serializer(record.serializer)
         expiration = times.optional_datetime(record.expires)
-        return ResultRecord(serializer.loads(record.payload), ResultRecordMetadata(key, expiration, serializer))
+        found = ResultRecord(serializer.loads(record.payload), ResultRecordMetadata(key, expiration, serializer))
+        self._remember(found)
+        return found
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether results are remembered: not where keys are locked, since others then write them, too."""
+        return self.cache_result_in_memory and self.lock_manager is None
+
+    def _remember(self, record: ResultRecord[Any]) -> None:
+        if self._remembers:
+            self.cache[self._place.address(record.metadata.storage_key)] = record
 
     async def aread(self, key: str, holder: str | None = None) -> ResultRecord[Any]:
         """Return the result under a key; `read` for async code.
@@ -255,6 +265,9 @@ class ResultStore:
             preview(result_record.result),
         )
         self._place.write(key, record.packed())
+        if self._markers is not None:
+            self._markers.write(key, record._replace(payload=b"").packed())
+        self._remember(result_record)
 
     async def apersist_result_record(self, result_record: ResultRecord[Any], holder: str | None = None) -> None:
         """Write a record; `persist_result_record` for async code.

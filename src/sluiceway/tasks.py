@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
@@ -17,13 +17,26 @@ from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.planning import plan_task
 from sluiceway.model.annotations import NotSet
-from sluiceway.model.policies import NO_HOOKS, Hooks, ResultPolicy, TaskPolicy
+from sluiceway.model.policies import Hooks, TaskPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.retrying import exponential_delays
 from sluiceway.wiring.runners import shared_runner
 
-__all__ = ["DEFAULT", "NO_CACHE", "Task", "exponential_backoff", "task", "task_input_hash"]
+if TYPE_CHECKING:
+    from sluiceway.drivers.decorated import Deferred
+    from sluiceway.model.callbacks import TaskOptions, TaskRunNameCallbackWithParameters
+
+__all__ = [
+    "DEFAULT",
+    "NO_CACHE",
+    "Task",
+    "TaskOptions",
+    "TaskRunNameCallbackWithParameters",
+    "exponential_backoff",
+    "task",
+    "task_input_hash",
+]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -106,43 +119,7 @@ class Task(Decorated[P, R_co]):
         self.viz_return_value: Any = viz_return_value
         self.on_rollback_hooks: list[Hook] = list(options.hooks(on_rollback, "on_rollback", "task"))
         self.on_commit_hooks: list[Hook] = list(options.hooks(on_commit, "on_commit", "task"))
-        self.policy: TaskPolicy = self._make_policy(given)
-
-    def _make_policy(self, given: dict[str, Any]) -> TaskPolicy:
-        defaults = wiring.defaults()
-        retries, delay = given["retries"], given["retry_delay_seconds"]
-        hooks = Hooks(
-            options.hooks(given["on_running"], "on_running", "task"),
-            options.hooks(given["on_completion"], "on_completion", "task"),
-            options.hooks(given["on_failure"], "on_failure", "task"),
-        )
-        cache = options.cache_policy(given)
-        return TaskPolicy(
-            self.name,
-            self.task_key,
-            options.tags(given["tags"]),
-            options.seconds(given["timeout_seconds"], "timeout_seconds"),
-            options.retry_policy(
-                defaults.tasks_default_retries if retries is None else retries,
-                defaults.tasks_default_retry_delay_seconds if delay is None else delay,
-                given["retry_jitter_factor"],
-                given["retry_condition_fn"],
-            ),
-            cache,
-            given["cache_expiration"],
-            given["refresh_cache"],
-            ResultPolicy(
-                given["persist_result"],
-                given["result_storage"],
-                given["result_serializer"],
-                given["result_storage_key"],
-                given["cache_result_in_memory"],
-            ),
-            hooks if any(hooks) else NO_HOOKS,
-            given["log_prints"],
-            options.run_name(given["task_run_name"], "task_run_name"),
-            cache is None and not any(hooks),
-        )
+        self.policy: TaskPolicy = options.task_policy(self.name, self.task_key, given, wiring.defaults())
 
     def _change_hooks(self, hooks: Hooks) -> None:
         self.policy = self.policy._replace(hooks=hooks, plain=False)
@@ -188,6 +165,15 @@ class Task(Decorated[P, R_co]):
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
     @overload
+    def __call__(self, first: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
+    def __call__(self, first: Any, second: Any, third: Deferred, /, *args: Any, **kwargs: Any) -> R_co: ...
+
+    @overload
     def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
 
     def __call__(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
@@ -226,11 +212,12 @@ class Task(Decorated[P, R_co]):
     @overload
     def submit(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...  # pyright: ignore[reportOverlappingOverload]
 
+    # Futures may stand for any argument, which no type can say; so what does not fit is not refused here.
     @overload
-    def submit(self: Task[..., Coroutine[Any, Any, T]], *args: Any, wait_for: Any, **kwargs: Any) -> Future[T]: ...
+    def submit(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Future[T]: ...
 
     @overload
-    def submit(self, *args: Any, wait_for: Any, **kwargs: Any) -> Future[R_co]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> Future[R_co]: ...
 
     def submit(  # type: ignore[misc]  # a ParamSpec admits no keywords beside its own
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
@@ -309,6 +296,44 @@ class Task(Decorated[P, R_co]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         """Return the task with its first argument bound, as methods do."""
         return self._bound_to(instance, owner)
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+        cache_policy: CachePolicy | type[NotSet] | None = NotSet,
+        cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
+        task_run_name: str | Callable[..., str] | type[NotSet] | None = NotSet,
+        cache_expiration: timedelta | None = None,
+        retries: int | type[NotSet] = NotSet,
+        retry_delay_seconds: float | list[float] | Callable[[int], list[float]] | type[NotSet] | None = NotSet,
+        retry_jitter_factor: float | type[NotSet] | None = NotSet,
+        persist_result: bool | type[NotSet] | None = NotSet,
+        result_storage: Any = NotSet,
+        result_serializer: Any = NotSet,
+        result_storage_key: str | type[NotSet] | None = NotSet,
+        cache_result_in_memory: bool | None = None,
+        timeout_seconds: float | None = None,
+        log_prints: bool | type[NotSet] | None = NotSet,
+        refresh_cache: bool | type[NotSet] | None = NotSet,
+        on_completion: list[Hook] | None = None,
+        on_failure: list[Hook] | None = None,
+        on_running: list[Hook] | None = None,
+        retry_condition_fn: Callable[..., Any] | None = None,
+        viz_return_value: Any = None,
+        version: str | None = None,
+        on_rollback: list[Hook] | None = None,
+        on_commit: list[Hook] | None = None,
+    ) -> Self:
+        """Return a task of the same function with some options changed; they are those of the decorator.
+
+        What is left out or None stays as it is. Where None is not the default here, it brings back that of the
+        decorator; `timeout_seconds=0` and `retries=0` are for none.
+        """
+        given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
+        return self.varied(options.changed(given, signature_of(Task.with_options).defaults))
 
     def on_rollback(self, fn: Hook) -> Hook:
         """Call a function when a transaction that a run took part in is rolled back; for use as a decorator.
@@ -390,7 +415,7 @@ def task(fn: Any = None, /, **given: Any) -> Any:
         result_storage: A file system, path or URL for results.
         result_serializer: A serializer, or its name.
         result_storage_key: A name for the stored result, a format string over the arguments.
-        cache_result_in_memory: Whether the process also remembers results that it stored.
+        cache_result_in_memory: Whether the process also remembers results that it put on remote storage.
         timeout_seconds: Seconds, fractions allowed, after which a run is ended.
         log_prints: Whether `print` logs; by default as the flow.
         refresh_cache: Whether to run in any case, and cache anew.
@@ -417,6 +442,14 @@ def task(fn: Any = None, /, **given: Any) -> Any:
     if fn is None:
         return lambda decorated: Task(decorated, **given)
     return Task(fn, **given)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("TaskOptions", "TaskRunNameCallbackWithParameters"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sluiceway.model import callbacks  # lazy: types, which hardly a program needs when it runs
+
+    return getattr(callbacks, name)
 
 
 _OPTIONS = dict.fromkeys(signature_of(Task.__init__).names[2:])

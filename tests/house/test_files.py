@@ -20,7 +20,7 @@ KNOWN_HOSTS = frozenset(
     | {"docs.python.org", "peps.python.org", "docs.pydantic.dev", "www.sqlite.org", "sqlite.org"}
     | {"www.rfc-editor.org", "datatracker.ietf.org", "www.w3.org", "json-schema.org"}
     | {"keepachangelog.com", "semver.org", "no-color.org", "www.apache.org", "filesystem-spec.readthedocs.io"}
-    | {"docs.dask.org", "distributed.dask.org", "docs.ray.io"}
+    | {"docs.dask.org", "distributed.dask.org", "docs.ray.io", "graphviz.org", "mermaid.js.org"}
 )
 """Documents that are cited, and names that stand for no machine."""
 

@@ -16,8 +16,10 @@ import sys
 import threading
 import uuid
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pydantic
 import pytest
 from hypothesis import given, settings
@@ -396,3 +398,56 @@ def test_tables_count_by_their_columns() -> None:
         table.index,
     ]
     assert len({stable_hash(value) for value in different}) == len(different)
+
+
+# --- large arguments ------------------------------------------------------------------------------
+
+
+def numpy_bytes(content: bytes) -> object:
+    return np.frombuffer(content, dtype=np.uint8)
+
+
+def as_text(content: bytes) -> str:
+    return content.decode("ascii")
+
+
+def in_a_list(content: bytes) -> list[object]:
+    return [content, 1]
+
+
+SIZES = (PREVIEW_LIMIT - 6, PREVIEW_LIMIT + 1, 200_000)
+
+
+def _changes(content: bytes) -> Iterator[bytes]:
+    """Give bytes that differ from others in little."""
+    size = len(content)
+    for place in (0, 1, size // 2, size - 1):
+        yield content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    yield content[1:] + content[:1]
+    yield content[:50][::-1] + content[50:]
+    yield content[:-1]
+    yield content + b"\0"
+    # What the sum of the bytes does not see, nor the sum of those sums.
+    yield bytes([content[0] + 1, content[1] - 2, content[2] + 1]) + content[3:]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, numpy_bytes, as_text, in_a_list])
+def test_large_arguments_count_by_all_their_content(kind: Callable[[bytes], object], size: int) -> None:
+    content = bytes(100 + (place * place) % 27 for place in range(size))
+    hashes = {identity({"x": kind(other)}) for other in (content, *_changes(content))}
+    assert len(hashes) == 1 + len(list(_changes(content)))
+    assert call_hash({"x": kind(bytes(content))}) == call_hash({"x": kind(content)})
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_large_arguments_of_different_types_differ(size: int) -> None:
+    content = b"a" * size
+    kinds = (bytes, bytearray, memoryview, numpy_bytes, as_text, in_a_list)
+    assert len({identity({"x": kind(content)}) for kind in kinds}) == len(kinds)
+
+
+def test_large_arguments_are_not_written_out() -> None:
+    _, text = call_hash({"blob": b"a" * 1_000_000, "text": "b" * 1_000_000})
+    assert len(text) <= PREVIEW_LIMIT
+    assert text.startswith("blob=b'aaa")

@@ -81,7 +81,7 @@ def test_a_cluster_can_adapt_to_the_work() -> None:
 def test_an_interrupted_flow_ends_its_cluster(sluiceway_harness: Harness) -> None:
     clients: list[Any] = []
     begun = threading.Event()
-    endless = clusters.too_slow.with_options(timeout_seconds=None, on_running=[lambda *_: begun.set()])
+    endless = clusters.too_slow.with_options(timeout_seconds=0, on_running=[lambda *_: begun.set()])
 
     class Watched(DaskTaskRunner):
         def release(self) -> None:

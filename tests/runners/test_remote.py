@@ -6,7 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,6 +17,7 @@ from sluiceway.model.facts import FlowRunMoved, TaskRunMoved
 from sluiceway.runners.child import ENTRY, run_collected
 from sluiceway.runners.parcels import BEGUN, ENDED
 from sluiceway.runners.remote import Errand
+from sluiceway.settings import get_current_settings, temporary_settings
 from sluiceway.task_runners import ThreadPoolTaskRunner
 from sluiceway.testing import Harness
 from tests.runners.here import PATIENCE, HeldTaskRunner, HereTaskRunner, taken_for_another_process
@@ -412,3 +413,78 @@ def test_on_a_flow_retry_what_a_task_called_before_it_failed_is_not_called_again
     with taken_for_another_process(monkeypatch):
         assert outer() == 1
     assert CALLS == [1]
+
+
+# --- settings on their way ------------------------------------------------------------------------
+
+
+@task
+def tells_settings() -> tuple[Any, ...]:
+    settings = get_current_settings()
+    return (
+        settings.logging_level,
+        settings.tasks_default_retry_delay_seconds,
+        settings.logging_extra_loggers,
+        settings.results_storage,
+        settings.api_url,
+        settings.api_key,
+        settings.origin_of("logging_level"),
+    )
+
+
+class ListeningTaskRunner(HereTaskRunner):
+    """Keeps what it sends."""
+
+    parcels: ClassVar[list[bytes]] = []
+
+    def send(self, errand: Errand) -> None:
+        self.parcels.append(errand.parcel)
+        super().send(errand)
+
+
+GIVEN = {
+    "logging_level": "WARNING",
+    "tasks_default_retry_delay_seconds": [1, 2],
+    "logging_extra_loggers": ["botocore"],
+    "results_storage": "ftp://ada:pass-word@files/results",
+    "api_url": "https://ada:pass-word@host/api",
+    "api_key": "pass-word-of-the-server",
+}
+
+
+def _told(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ...]:
+    """Return the settings that a task sees in another process; what was sent has none of the secrets in it."""
+    ListeningTaskRunner.parcels.clear()
+
+    @flow(task_runner=ListeningTaskRunner())
+    def report() -> Any:
+        return tells_settings.submit().result()
+
+    with temporary_settings(**GIVEN), taken_for_another_process(monkeypatch):
+        told: tuple[Any, ...] = report()
+    (parcel,) = ListeningTaskRunner.parcels
+    assert b"WARNING" in parcel
+    assert b"pass-word" not in parcel
+    return told
+
+
+def test_settings_reach_another_process_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _told(monkeypatch) == (
+        "WARNING",
+        (1.0, 2.0),
+        ("botocore",),
+        "ftp://ada@files/results",
+        "https://ada@host/api",
+        None,
+        "logging_level in the process that submitted the task",
+    )
+
+
+def test_another_process_uses_the_secrets_that_it_has_itself_for_the_same_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLUICEWAY_RESULTS_STORAGE", "ftp://ada:its-own@files/results")
+    monkeypatch.setenv("SLUICEWAY_API_URL", "https://ada:its-own@elsewhere/api")
+    monkeypatch.setenv("SLUICEWAY_API_KEY", "its-own")
+    told = _told(monkeypatch)
+    assert told[3:6] == ("ftp://ada:its-own@files/results", "https://ada@host/api", "its-own")

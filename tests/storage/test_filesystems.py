@@ -14,6 +14,7 @@ import pytest
 
 from sluiceway.base.errors import InvalidOptionError, MissingExtraError
 from sluiceway.filesystems import (
+    SMB,
     LocalFileSystem,
     NullFileSystem,
     ReadableFileSystem,
@@ -188,8 +189,9 @@ def test_settings_reach_fsspec() -> None:
 def test_file_systems_are_compared_and_written_by_their_options() -> None:
     assert LocalFileSystem("/a") == LocalFileSystem(pathlib.Path("/a")) != LocalFileSystem("/b")
     assert repr(LocalFileSystem("/a")) == "LocalFileSystem(basepath='/a')"
-    assert repr(RemoteFileSystem("memory://a/b")) == "RemoteFileSystem(basepath='memory://a/b', settings={})"
-    for files in (LocalFileSystem("/a"), RemoteFileSystem("memory://a/b", {"x": 1}), NullFileSystem()):
+    assert repr(RemoteFileSystem("memory://a/b")) == "RemoteFileSystem(basepath='memory://a/b')"
+    share = SMB("results", smb_password="x", smb_host="nas")
+    for files in (LocalFileSystem("/a"), RemoteFileSystem("memory://a/b", {"x": 1}), share, NullFileSystem()):
         assert pickle.loads(pickle.dumps(files)) == files
     assert LocalFileSystem.__module__ == "sluiceway.filesystems"
 
@@ -211,3 +213,26 @@ def test_a_file_system_of_ones_own_needs_both_verbs() -> None:
         OnlyReads()  # type: ignore[abstract]
     assert issubclass(LocalFileSystem, WritableFileSystem)
     assert issubclass(WritableFileSystem, ReadableFileSystem)
+
+
+def test_files_that_are_there_can_be_left_alone(tmp_path: pathlib.Path) -> None:
+    files = RemoteFileSystem(f"memory://{tmp_path.name}/put")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_bytes(b"new")
+    (source / "b").write_bytes(b"new")
+    files.write_path("copy/a", b"old")
+    assert files.put_directory(str(source), "copy", overwrite=False) == 1
+    assert (files.read_path("copy/a"), files.read_path("copy/b")) == (b"old", b"new")
+    assert asyncio.run(files.aput_directory(str(source), "copy")) == 2
+    assert files.read_path("copy/a") == b"new"
+
+
+def test_a_share_is_a_remote_folder_whose_password_is_not_shown() -> None:
+    share = SMB("results/nightly", "ada", "s3cret", smb_host="nas", smb_port=1445)
+    assert share.basepath == "smb://nas/results/nightly"
+    assert share.settings == {"username": "ada", "password": "s3cret", "host": "nas", "port": 1445}
+    assert "s3cret" not in repr(share)
+    assert SMB("results", smb_host="nas").settings == {"host": "nas"}
+    with pytest.raises(InvalidOptionError, match="path names no share"):
+        SMB("/", smb_host="nas")

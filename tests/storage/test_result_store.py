@@ -12,6 +12,7 @@ import pytest
 
 from sluiceway import flow, task
 from sluiceway.base.errors import ConfigurationError, MissingResult, SerializationError
+from sluiceway.cache_policies import INPUTS
 from sluiceway.filesystems import LocalFileSystem
 from sluiceway.results import (
     DEFAULT_STORAGE_KEY_FN,
@@ -19,6 +20,7 @@ from sluiceway.results import (
     ResultStore,
     aget_default_result_storage,
     aresolve_result_storage,
+    default_cache,
     get_default_persist_setting,
     get_default_persist_setting_for_tasks,
     get_default_result_serializer,
@@ -195,3 +197,68 @@ def test_an_option_stands_for_a_file_system(tmp_path: pathlib.Path) -> None:
     assert resolve_result_storage(tmp_path) == LocalFileSystem(tmp_path)
     assert asyncio.run(aresolve_result_storage(str(tmp_path))) == LocalFileSystem(tmp_path)
     assert resolve_result_storage("memory://a/b").basepath == "memory://a/b"
+
+
+# --- what a store remembers, and where it looks ---------------------------------------------------
+
+
+def test_a_store_gives_the_same_object_again_unless_it_is_not_to_remember(tmp_path: pathlib.Path) -> None:
+    usual, forgetful = (
+        ResultStore(result_storage=tmp_path),
+        ResultStore(result_storage=tmp_path, cache_result_in_memory=False),
+    )
+    usual.write([1], key="a")
+    assert usual.read("a") is usual.read("a")
+    assert forgetful.read("a") is not forgetful.read("a")
+    assert forgetful.read("a") == usual.read("a")
+    assert not forgetful.cache
+
+
+def test_a_store_with_locks_reads_what_others_wrote(tmp_path: pathlib.Path) -> None:
+    locked, other = ResultStore(result_storage=tmp_path, lock_manager=Locks()), ResultStore(result_storage=tmp_path)
+    locked.write(1, key="a")
+    other.write(2, key="a")
+    assert locked.read("a").result == 2
+
+
+def test_what_a_store_remembers_is_bounded_and_may_be_shared(tmp_path: pathlib.Path) -> None:
+    cache = default_cache()
+    one, other = (ResultStore(result_storage=tmp_path, cache=cache) for _ in range(2))
+    one.write([1], key="a")
+    assert other.read("a").result is one.read("a").result
+    for number in range(cache.maxsize + 5):
+        one.write(number, key="b") if number < 2 else cache.update({str(number): one.read("a")})
+    assert len(cache) == cache.maxsize
+
+
+def test_a_store_tells_by_its_metadata_whether_there_is_a_result(tmp_path: pathlib.Path) -> None:
+    store = ResultStore(result_storage=tmp_path / "results", metadata_storage=tmp_path / "known")
+    store.write("value", key="a", expiration=FUTURE)
+    store.write("value", key="old", expiration=PAST)
+    assert (store.exists("a"), store.exists("old"), store.exists("b")) == (True, False, False)
+    (tmp_path / "known" / "a").unlink()
+    assert not store.exists("a")
+    assert store.read("a").result == "value"
+    assert b"value" not in (tmp_path / "known" / "old").read_bytes().replace(b"'value'", b"")
+    assert store.metadata_storage.basepath == str(tmp_path / "known")
+    assert ResultStore(result_storage=tmp_path).metadata_storage is None
+
+
+def test_a_store_takes_over_what_a_flow_or_task_was_given(tmp_path: pathlib.Path) -> None:
+    @task(
+        cache_policy=INPUTS.configure(key_storage=tmp_path / "keys"),
+        result_serializer="json",
+        cache_result_in_memory=False,
+    )
+    def given() -> None: ...
+
+    @flow(result_storage=tmp_path / "own")
+    def given_too() -> None: ...
+
+    async def updated() -> tuple[ResultStore, ResultStore]:
+        return await ResultStore().aupdate_for_task(given), await ResultStore().aupdate_for_flow(given_too)
+
+    for_task, for_flow = asyncio.run(updated())
+    assert for_task.metadata_storage.basepath == str(tmp_path / "keys")
+    assert (for_task.serializer.label, for_task.cache_result_in_memory) == ("json", False)
+    assert for_flow.result_storage.basepath == str(tmp_path / "own")

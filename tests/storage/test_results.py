@@ -20,6 +20,7 @@ from sluiceway.model.policies import ResultPolicy
 from sluiceway.model.results import INLINE_LIMIT, NOTHING, PREVIEW_LIMIT, CachedResult, StoredResult
 from sluiceway.ports.results import Results
 from sluiceway.serializers import CompressedSerializer, JSONSerializer, Serializer
+from sluiceway.storage.recent import RecentPayloads
 from sluiceway.storage.results import ResultStorage
 
 NOW = 1_700_000_000 * SECOND
@@ -407,3 +408,63 @@ def test_many_threads_may_keep_the_same_result(storage: ResultStorage) -> None:
     for thread in threads:
         thread.join()
     assert sorted(map(str, results)) == ["0"] * 40 + ["1"] * 40
+
+
+# --- remembering ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_large_result_on_remote_storage_is_remembered_where_that_is_asked_for(
+    journal: Journal, tmp_path: pathlib.Path, remembers: bool
+) -> None:
+    storage = made(f"memory://{tmp_path.name}/remembered", journal)
+    policy = ResultPolicy(keep_in_memory=remembers)
+    stored = storage.keep([LARGE], policy)
+    RemoteFileSystem(f"memory://{tmp_path.name}").filesystem.rm(f"/{tmp_path.name}", recursive=True)
+    if remembers:
+        first, second = storage.open(stored), storage.open(stored)
+        assert first == second == [LARGE]
+        assert first is not second, "each gets a value of its own, lest one change that of the other"
+    else:
+        with pytest.raises(MissingResult):
+            storage.open(stored)
+
+
+def test_a_result_under_a_name_is_not_remembered_since_another_may_take_its_place(
+    journal: Journal, tmp_path: pathlib.Path
+) -> None:
+    policy = ResultPolicy(storage=f"memory://{tmp_path.name}/named")
+    here, elsewhere = made(tmp_path, journal), made(tmp_path, journal)
+    stored = here.keep([1], policy, "latest")
+    elsewhere.keep([2], policy, "latest")
+    assert here.open(stored) == [2]
+
+
+def test_the_bytes_that_are_remembered_are_bounded() -> None:
+    payloads = RecentPayloads(most=100)
+    payloads.add("too large", bytes(26))
+    for name in "abcde":
+        payloads.add(name, bytes(25))
+    payloads.add("e", bytes(25))
+    assert payloads.get("too large") is None
+    assert [name for name in "abcde" if payloads.get(name)] == ["b", "c", "d", "e"]
+
+
+# --- cache entries elsewhere ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [1, LARGE])
+@pytest.mark.parametrize("own_storage", [True, False])
+def test_cache_entries_can_be_in_a_storage_of_their_own(
+    journal: Journal, tmp_path: pathlib.Path, value: Any, own_storage: bool
+) -> None:
+    policy = ResultPolicy(storage=tmp_path / "results" if own_storage else None, key_storage=tmp_path / "keys")
+    here, elsewhere = made(tmp_path / "default", journal), made(tmp_path / "default", Journal())
+    assert not here.publish(CachedResult("key", here.keep(value, policy, "key"), NOW), policy), (
+        "the journal is not told"
+    )
+    assert (tmp_path / "keys" / "key.cached").is_file()
+    found = elsewhere.find("key", policy, NOW)
+    assert found is not None
+    assert elsewhere.open(found.result) == value
+    assert elsewhere.find("other", policy, NOW) is None

@@ -43,6 +43,7 @@ CACHING = "story/test_caching.py::"
 RESULTS = "story/test_results.py::"
 MARKS = "story/test_annotations.py::"
 BAD = "story/test_bad_input.py::"
+DRAWING = "story/test_drawing.py::"
 SEED = "story/test_seed.py::"
 SETTINGS = "story/test_settings.py::"
 LOGS = "story/test_logging_runs.py::"
@@ -75,7 +76,12 @@ FLOW_PROMISES = (
     ),
     shown("An async flow is awaited.", FLOWS + "test_an_async_flow_is_awaited_and_calls_tasks_of_both_colours"),
     shown("`with_options`, `Flow.fn`", FLOWS + "test_with_options_leaves_the_original_as_it_was"),
-    later("`visualize` exist.", "drawing a flow without running it comes with the pages, in a later version"),
+    shown(
+        "`visualize` exist.",
+        DRAWING + "test_a_drawing_has_the_tasks_and_what_depends_on_what",
+        DRAWING + "test_code_that_needs_a_result_is_told_to_name_one",
+        DRAWING + "test_a_picture_without_graphviz_is_refused_and_the_remedy_is_named",
+    ),
     shown(
         "Every call is a flow run with its own id, generated or templated name, parameters, tags, parent, "
         "state history, start and end time.",

@@ -321,3 +321,13 @@ def test_results_are_taken_over_by_other_processes(tmp_path: Path, sluiceway_hom
     assert run() == ["100000 ['a', 'b', 'c']"]
     with wiring.use(wiring.build(wiring.process_settings())), get_client(sync_client=True) as client:
         assert sorted(str(run.state_name) for run in client.read_task_runs()) == ["Cached"] * 2 + ["Completed"] * 2
+
+
+def test_key_storage_is_where_results_are_looked_up(tmp_path: Path) -> None:
+    counted = Counted(cache_policy=INPUTS.configure(key_storage=tmp_path / "keys"))
+    assert counted.task(1) == counted.task(1) == 1
+    assert len(counted.calls) == 1
+    for entry in (tmp_path / "keys").iterdir():
+        entry.unlink()
+    assert counted.task(1) == 1
+    assert len(counted.calls) == 2, "nothing is looked up anywhere else"

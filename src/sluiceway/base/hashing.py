@@ -71,10 +71,16 @@ def plain_call(parameters: Mapping[str, object]) -> str | None:
     Returns:
         The text; None where it would be longer than a preview may be.
     """
-    try:
-        text = ", ".join([f"{name}={value!r}" for name, value in parameters.items()])
-    except ValueError:  # an integer with too many digits for a text
-        return None
+    shown = []
+    for name, value in parameters.items():
+        kind = type(value)
+        if (kind is str or kind is bytes) and len(value) > PREVIEW_LIMIT:  # type: ignore[arg-type]  # it is one of them
+            return None  # before it is written out: `repr` takes far longer than a hash
+        try:
+            shown.append(f"{name}={value!r}")
+        except ValueError:  # an integer with too many digits for a text
+            return None
+    text = ", ".join(shown)
     return text if len(text) <= PREVIEW_LIMIT else None
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from textwrap import indent
 from traceback import extract_tb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,15 +23,18 @@ from sluiceway.base.errors import (
 from sluiceway.base.previews import on_lines, on_one_line
 from sluiceway.cli.app import INTERRUPTED
 from sluiceway.cli.arguments import parse_arguments
-from sluiceway.cli.loading import AnyFlow, load_flow
 from sluiceway.cli.printing import Refusal, duration_of, json_option, print_json
 from sluiceway.cli.records import flow_run_record
+from sluiceway.drivers.loading import load_flow
 from sluiceway.model.appearance import look_of
 from sluiceway.model.facts import Fact, FlowRunCreated
 from sluiceway.model.runs import FlowRun
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
 from sluiceway.wiring.progress import Display, LiveDisplay, display_on
+
+if TYPE_CHECKING:
+    from sluiceway.drivers.loading import AnyFlow
 
 DRAIN_SECONDS = 10.0
 SIGNALLED = 128

@@ -56,13 +56,18 @@ class StoredValue(DeferredResult):
             MissingResult: The run completed, and its value was not stored, or has gone.
         """
         try:
-            return self._services.results.open(self._stored())
+            return self._services.results.open(self.stored())
         except MissingResult:
             if self._completed:
                 raise
             return None
 
-    def _stored(self) -> Any:
+    def stored(self) -> Any:
+        """Return what is known of the stored value: how and where it is.
+
+        Raises:
+            MissingResult: The value was not stored.
+        """
         stored = self._services.store.read_result(self._run_key)
         if stored is None:
             raise MissingResult(

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Self, TypeAlias, TypeVar
 
 from sluiceway.base.signatures import Signature, colour_of, signature_of
-from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import Hooks
 from sluiceway.rules import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sluiceway.drivers.futures import Future
+    from sluiceway.model.annotations import BaseAnnotation
+    from sluiceway.model.states import State
+
+    Deferred: TypeAlias = (
+        Future[Any]
+        | State[Any]
+        | BaseAnnotation[Any]
+        | Iterable[Future[Any] | State[Any]]
+        | Mapping[Any, Future[Any] | State[Any]]
+    )
+    """What may stand for an argument of another type: its result is passed."""
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -47,18 +62,17 @@ class Decorated(Generic[P, R_co]):
         self.description: str | None = given["description"] or getattr(self.fn, "__doc__", None)
         update_wrapper(self, self.fn, updated=())  # type: ignore[arg-type]  # it is callable by its subclasses
 
-    def with_options(self, **changes: Any) -> Self:
+    def varied(self, changes: dict[str, Any]) -> Self:
         """Return one of the same function with some options changed.
 
         Args:
-            changes: Options of the decorator.
+            changes: Options of the decorator, by name.
 
         Raises:
             TypeError: There is no such option.
         """
         options.check_known(changes, self._options, self.decorator)
-        kept = {name: value for name, value in changes.items() if value is not NotSet}
-        return type(self)(self._original, **{**self._options, **kept})
+        return type(self)(self._original, **{**self._options, **changes})
 
     def _bound_to(self, instance: Any, owner: Any) -> Any:
         """Return one with its first argument bound, as methods have it."""

@@ -154,7 +154,12 @@ def plan_flow(
     if log_prints is None:
         log_prints = services.settings.logging_log_prints if outer is None else outer.log_prints
     called = services.clock.now()
-    return FlowRunContext(flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in)
+    context = FlowRunContext(
+        flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in
+    )
+    if parent is not None:
+        parent.adopt(context)
+    return context
 
 
 def _stand_in(

@@ -109,6 +109,8 @@ class FlowRunContext(RunContext):
     __slots__ = ("_make_runner", "_runner", "flow", "flow_run", "parent", "policy", "replay", "stand_in")
 
     policy: FlowPolicy
+    drawn: bool = False
+    """Whether the flow is only drawn: its tasks are not run, and nothing is recorded."""
 
     def __init__(
         self,
@@ -177,6 +179,23 @@ class FlowRunContext(RunContext):
     def unfinished(self) -> list[Upstream]:
         """Return the futures of submitted tasks that have not ended."""
         return [] if self._runner is None else self._runner.unfinished()
+
+    def recall(self, call: TaskRunContext) -> StoredResult | None:
+        """Return the result that a call had in an earlier attempt; None if it has to be made.
+
+        What a generator yielded while somebody iterated over it was not kept.
+
+        Args:
+            call: A call of a task, about to be made.
+        """
+        return None if self.replay is None or call.iterated else self.replay.get(call.identity)
+
+    def adopt(self, child: FlowRunContext) -> None:
+        """Take note of a call of a child flow that is about to be made. Here: nothing.
+
+        Args:
+            child: The call.
+        """
 
     def start_over(self) -> None:
         """Forget the calls that were counted, since the flow is about to make them again."""

@@ -117,12 +117,12 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
     """
     replay, policy, key = context.replay, context.policy, None
     if replay is not None:
-        recalled = await _recall(context, replay)
+        recalled = await _recall(context)
         if recalled is not None:
             return recalled
     if policy.hooks is not NO_HOOKS:
         await call_hooks(context, context.task_run.state)
-    if policy.cache is not None:
+    if policy.cache is not None and not context.iterated:
         key = await _cache_key(context)
         cached = await _from_cache(context, key)
         if cached is not None:
@@ -130,7 +130,7 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
     outcome = await _attempt(context)
     state = _completed(outcome) or await _seen_through(context, outcome)
     stored = await _kept(context, state, key) if _is_to_be_kept(context, state) else None
-    if replay is not None and stored is not None and stored.why_not is None:
+    if replay is not None and stored is not None and stored.why_not is None and not context.iterated:
         replay[context.identity] = stored
     return state, stored
 
@@ -284,9 +284,9 @@ def _storage_key(context: TaskRunContext) -> str | None:
     return None if template is None else template.format(**context.parameters, parameters=context.parameters)
 
 
-async def _recall(context: TaskRunContext, replay: dict[Any, StoredResult]) -> tuple[State[Any], StoredResult] | None:
+async def _recall(context: TaskRunContext) -> tuple[State[Any], StoredResult] | None:
     """Return the state of a step that completed in an earlier attempt, if its result is at hand."""
-    stored = replay.get(context.identity)
+    stored = None if context.flow_context is None else context.flow_context.recall(context)
     if stored is None:
         return None
     outcome = await Open(stored)

@@ -16,7 +16,8 @@ class ResultPolicy(NamedTuple):
         storage: A file system, a path or a URL of the caller's; None for the run database and its folder.
         serializer: A serializer or the name of one, such as `json` or `compressed/pickle`; None for the setting.
         storage_key: A name for the stored result, possibly a template over the parameters.
-        keep_in_memory: Whether the process also remembers values that it stored.
+        keep_in_memory: Whether the process also remembers what it stored, if that went to another machine.
+        key_storage: Where cache entries are, if not with the results: a file system, a path or a URL.
     """
 
     persist: bool | None = None
@@ -24,6 +25,7 @@ class ResultPolicy(NamedTuple):
     serializer: Any = None
     storage_key: str | None = None
     keep_in_memory: bool = True
+    key_storage: Any = None
 
 
 class RetryPolicy(NamedTuple):

@@ -308,9 +308,34 @@ class State(Generic[R]):
             "data": self.data,
             "state_details": self._details,
         }
-        copied: State[R] = State(**{**parts, **changes})
+        copied = type(self)(**{**parts, **changes})
         if "timestamp" not in changes:
             copied.moment = self.moment
+        return copied
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> State[R]:
+        """Return a copy under an identifier of its own, as of the same moment.
+
+        Args:
+            update: Arguments of the constructor to replace.
+            deep: Whether the value is copied, too.
+        """
+        changes = dict(update or {})
+        if deep and "data" not in changes:
+            from copy import deepcopy  # lazy: hardly anybody copies values
+
+            changes["data"] = deepcopy(self.data)
+        return self.copy(**changes)
+
+    def fresh_copy(self, **kwargs: Any) -> State[R]:
+        """Return a copy under an identifier of its own, as of now.
+
+        Args:
+            kwargs: Arguments of the constructor to replace.
+        """
+        copied = self.copy(**kwargs)
+        if "timestamp" not in kwargs:
+            copied.moment = times.now()
         return copied
 
     def __repr__(self) -> str:

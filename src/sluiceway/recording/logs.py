@@ -20,7 +20,8 @@ class JournalHandler(logging.Handler):
     """Tells the journal what runs log.
 
     A line belongs to the run that its record names (`flow_run_key`, `task_run_key`), else to the run whose
-    code logged it; lines that belong to no run are left alone. A line costs the caller no I/O and no lock.
+    code logged it; lines that belong to no run, or come from a flow that is only drawn, are left alone. A line
+    costs the caller no I/O and no lock.
 
     Args:
         recorder: Returns the way into the journal; None where there is none.
@@ -74,9 +75,11 @@ class JournalHandler(logging.Handler):
             self._here.recording = False
 
     def _tell(self, record: logging.LogRecord) -> None:
-        keys = vars(record)
+        keys, context = vars(record), scope.current()
+        flow = None if context is None else context.flow_context
+        if flow is not None and flow.drawn:
+            return
         if "flow_run_key" not in keys and "task_run_key" not in keys:
-            context = scope.current()
             if context is None:
                 return
             keys = log_fields(context)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluiceway.base.errors import InvalidOptionError
 from sluiceway.model.annotations import NotSet
-from sluiceway.model.policies import RetryPolicy
+from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy, RetryPolicy, TaskPolicy
 from sluiceway.rules.caching import DEFAULT, NO_CACHE, CachePolicy
 
 DELAY_LIMIT = 50
@@ -130,6 +130,16 @@ def function(fn: Any, decorator: str) -> Any:
     return fn
 
 
+def changed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, out of all those that could be.
+
+    Args:
+        given: All options by name.
+        defaults: What those are that were left out.
+    """
+    return {name: value for name, value in given.items() if value is not defaults[name]}
+
+
 def check_known(given: dict[str, Any], known: Iterable[str], decorator: str) -> None:
     """Refuse options that there are not.
 
@@ -187,3 +197,91 @@ def cache_policy(given: Mapping[str, Any]) -> CachePolicy | None:
     if not isinstance(policy, CachePolicy):
         raise TypeError(f"`cache_policy` must be a cache policy such as INPUTS, not {policy!r}.")
     return policy
+
+
+def task_runner(given: Any) -> Any:
+    """Return the task runner that was given as an option: an instance, or a class to make one of.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    runner = given() if isinstance(given, type) else given
+    if runner is not None and not (hasattr(runner, "submit") and hasattr(runner, "duplicate")):
+        raise TypeError(f"`task_runner` must be a task runner such as ThreadPoolTaskRunner(), not {given!r}.")
+    return runner
+
+
+def flow_policy(name: str, given: Mapping[str, Any], defaults: Any) -> FlowPolicy:
+    """Return what a flow was told, as runs go by it.
+
+    Args:
+        name: The name of the flow.
+        given: The options by name.
+        defaults: The settings that hold where an option does not say.
+
+    Raises:
+        InvalidOptionError: One of them cannot be used; the message names it.
+    """
+    retries, delay = given["retries"], given["retry_delay_seconds"]
+    chosen = Hooks(**{kind: hooks(given[f"on_{kind}"], f"on_{kind}", "flow") for kind in Hooks._fields})
+    return FlowPolicy(
+        name,
+        seconds(given["timeout_seconds"], "timeout_seconds"),
+        retry_policy(
+            defaults.flows_default_retries if retries is None else retries,
+            defaults.flows_default_retry_delay_seconds if delay is None else delay,
+        ),
+        _result_policy(given),
+        chosen if any(chosen) else NO_HOOKS,
+        given["log_prints"],
+        run_name(given["flow_run_name"], "flow_run_name"),
+        bool(given["validate_parameters"]),
+    )
+
+
+def task_policy(name: str, task_key: str, given: Mapping[str, Any], defaults: Any) -> TaskPolicy:
+    """Return what a task was told, as runs go by it.
+
+    Args:
+        name: The name of the task.
+        task_key: What names the task in every run and process.
+        given: The options by name.
+        defaults: The settings that hold where an option does not say.
+
+    Raises:
+        InvalidOptionError: One of them cannot be used; the message names it.
+        TypeError: `cache_key_fn`, `cache_policy` or `tags` cannot be used.
+    """
+    retries, delay = given["retries"], given["retry_delay_seconds"]
+    chosen = Hooks(*(hooks(given[option], option, "task") for option in ("on_running", "on_completion", "on_failure")))
+    cache = cache_policy(given)
+    return TaskPolicy(
+        name,
+        task_key,
+        tags(given["tags"]),
+        seconds(given["timeout_seconds"], "timeout_seconds"),
+        retry_policy(
+            defaults.tasks_default_retries if retries is None else retries,
+            defaults.tasks_default_retry_delay_seconds if delay is None else delay,
+            given["retry_jitter_factor"],
+            given["retry_condition_fn"],
+        ),
+        cache,
+        given["cache_expiration"],
+        given["refresh_cache"],
+        _result_policy(given)._replace(key_storage=getattr(cache, "key_storage", None)),
+        chosen if any(chosen) else NO_HOOKS,
+        given["log_prints"],
+        run_name(given["task_run_name"], "task_run_name"),
+        cache is None and not any(chosen),
+    )
+
+
+def _result_policy(given: Mapping[str, Any]) -> ResultPolicy:
+    return ResultPolicy(
+        given["persist_result"],
+        given["result_storage"],
+        given["result_serializer"],
+        given.get("result_storage_key"),
+        given["cache_result_in_memory"],
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sluiceway.base.errors import SerializationError
 from sluiceway.drivers import blocking, scope
+from sluiceway.drivers.scope import Context
 from sluiceway.engine.calling import call
 from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
 from sluiceway.engine.ops import Outcome
@@ -70,6 +71,25 @@ def attempt(
     finally:
         scope.leave_tags(token)
     return _reply(context, outcome)
+
+
+def open_context(packed: bytes, services: Services, make_runner: MakeRunner) -> Context:
+    """Return the context of a run of another process, for code in this one.
+
+    Args:
+        packed: The context, as `parcels.pack_context` made it.
+        services: The adapters of this process.
+        make_runner: Makes and starts the task runner of tasks that are submitted here.
+    """
+    flow, task, parameters = pickle.loads(packed)
+    flow_context = None if flow is None else _flow_context(flow, None, services, make_runner)
+    if task is None:
+        assert flow_context is not None  # a run is one of a flow or of a task
+        return flow_context
+    context: TaskRunContext = task
+    context.services, context.flow_context = services, flow_context
+    context.parameters = {name: pickle.loads(value) for name, value in parameters.items()}
+    return context
 
 
 def _unopened(error: Exception) -> SerializationError:

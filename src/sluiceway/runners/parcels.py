@@ -109,7 +109,7 @@ class Surroundings(NamedTuple):
     """What the calls of a flow run have in common.
 
     Args:
-        settings: The settings.
+        settings: The settings, without secrets.
         levels: The least level that is logged, by logger.
         flow: The flow run; None for tasks outside flows.
     """
@@ -239,7 +239,7 @@ class Packer:
             return task
         travelling = self._tasks.get(task)
         if travelling is None:
-            travelling = self._tasks[task] = task.with_options(**dict.fromkeys(_STAYING))
+            travelling = self._tasks[task] = task.varied(dict.fromkeys(_STAYING))
         return travelling
 
     def _surroundings_of(self, context: TaskRunContext) -> bytes:
@@ -250,9 +250,30 @@ class Packer:
         if packed is None:
             flow = None if flow_context is None else _flow_part(flow_context)
             settings = context.services.settings
-            packed = dumps(Surroundings(settings, _levels(settings.logging_extra_loggers), flow))
+            levels = _levels(settings.logging_extra_loggers)
+            packed = dumps(Surroundings(settings.for_other_processes(), levels, flow))
             self._surroundings = {key: packed}
         return packed
+
+
+def pack_context(context: FlowRunContext | TaskRunContext) -> bytes:
+    """Return the context of a run, pickled for another process.
+
+    Args:
+        context: The context.
+
+    Raises:
+        SerializationError: The task or an argument of it cannot be pickled.
+    """
+    trouble = f"The context of run {context.run.name!r} cannot be sent to another process"
+    remedy = "What a task is and receives has to be picklable there."
+    flow_context = context.flow_context
+    flow = None if flow_context is None else _flow_part(flow_context)
+    if isinstance(context, FlowRunContext):
+        return _packed((flow, None, {}), trouble, remedy)
+    task = _travelling(context, Packer()._travelling_task(context.task))
+    parameters = {name: _packed(value, trouble, remedy) for name, value in context.parameters.items()}
+    return _packed((flow, task, parameters), trouble, remedy)
 
 
 def _lost(context: TaskRunContext, trouble: Exception) -> SerializationError:

@@ -83,7 +83,7 @@ class FiledResults:
         Raises:
             MissingResult: There is an entry, but it cannot be read.
         """
-        place = self._place(policy)
+        place = self._key_place(policy)
         try:
             record = read_record(place, f"{key}.cached", "the result will be made anew")
         except ResultGone:
@@ -91,7 +91,8 @@ class FiledResults:
         if record.expires is not None and record.expires <= at:
             return None
         told: dict[str, Any] = json.loads(record.payload)
-        stored = StoredResult(told["serializer"], None, place.address(told["name"]), told["size"], record.preview)
+        address: str = told["address"] if "address" in told else place.address(told["name"])
+        stored = StoredResult(told["serializer"], None, address, told["size"], record.preview)
         return CachedResult(key, stored, record.created, record.expires)
 
     def publish(self, entry: CachedResult, policy: ResultPolicy) -> None:
@@ -105,15 +106,24 @@ class FiledResults:
             OSError: It could not be written.
             MissingResult: The result is not at hand.
         """
-        place, stored = self._place(policy), entry.result
+        place, stored = self._key_place(policy), entry.result
+        told: dict[str, Any] = {"serializer": stored.serializer, "size": stored.size}
         name = None if stored.location is None else place.name(stored.location)
-        if name is None:
+        if name is not None:
+            told["name"] = name
+        elif stored.location is not None and policy.key_storage is not None:
+            told["address"] = stored.location
+        else:
             payload = stored.blob if stored.location is None else self.read(stored.location).payload
-            stored = self.write(payload or b"", stored.serializer, stored.preview or "", policy, entry.key)
-            name = entry.key
-        told = json.dumps({"name": name, "serializer": stored.serializer, "size": stored.size})
-        record = Record(told.encode(), "json", entry.created, entry.expires, stored.preview)
+            record = Record(payload or b"", stored.serializer, times.now(), None, stored.preview or "")
+            place.write(entry.key, record.packed())
+            told["name"] = entry.key
+        record = Record(json.dumps(told).encode(), "json", entry.created, entry.expires, stored.preview)
         place.write(f"{entry.key}.cached", record.packed())
+
+    def _key_place(self, policy: ResultPolicy) -> Place:
+        """Return where cache entries are: in a storage of their own, or with the results."""
+        return self._place(policy if policy.key_storage is None else ResultPolicy(storage=policy.key_storage))
 
     def _place(self, policy: ResultPolicy) -> Place:
         place = place_of(self._folder if policy.storage is None else policy.storage)

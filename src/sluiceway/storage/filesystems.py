@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from fnmatch import fnmatch
 from typing import Any, ClassVar, TypeVar
 
@@ -127,12 +127,15 @@ class _Folder(WritableFileSystem, WritableDeploymentStorage):
         Raises:
             ValueError: The path leads out of the file system.
         """
-        source = LocalFileSystem(os.path.abspath(local_path or "."))
-        patterns = _patterns_of(ignore_file)
-        paths = [path for path in source._files_in("") if not _is_ignored(path, patterns)]
-        for path in paths:
-            self.write_path(_joined(to_path or "", path), source.read_path(path))
-        return len(paths)
+        return self._put(*_chosen(local_path, ignore_file), to_path or "", True)
+
+    def _put(self, source: LocalFileSystem, paths: Iterable[str], to_path: str, overwrite: bool) -> int:
+        """Copy files into a directory, and return how many; those that are there only if they are to be replaced."""
+        there = set() if overwrite else set(self._files_in(to_path))
+        wanted = [path for path in paths if path not in there]
+        for path in wanted:
+            self.write_path(_joined(to_path, path), source.read_path(path))
+        return len(wanted)
 
     async def aread_path(self, path: str) -> bytes:
         """Return the content of a file; `read_path` for async code.
@@ -318,6 +321,43 @@ class RemoteFileSystem(_Folder):
         filesystem.pipe_file(full, content)
         return full
 
+    def put_directory(
+        self,
+        local_path: str | None = None,
+        to_path: str | None = None,
+        ignore_file: str | None = None,
+        overwrite: bool = True,
+    ) -> int:
+        """Copy a directory of this machine into the folder.
+
+        Args:
+            local_path: The directory; by default the working directory.
+            to_path: Where to; by default the folder itself.
+            ignore_file: A file of patterns as in `.gitignore`, a line each, of what to leave out.
+            overwrite: Whether files that are there are replaced, rather than left alone.
+
+        Returns:
+            The number of files copied.
+        """
+        return self._put(*_chosen(local_path, ignore_file), to_path or "", overwrite)
+
+    async def aput_directory(
+        self,
+        local_path: str | None = None,
+        to_path: str | None = None,
+        ignore_file: str | None = None,
+        overwrite: bool = True,
+    ) -> int:
+        """Copy a directory of this machine into the folder; `put_directory` for async code.
+
+        Args:
+            local_path: The directory; by default the working directory.
+            to_path: Where to; by default the folder itself.
+            ignore_file: A file of patterns, a line each, of what to leave out.
+            overwrite: Whether files that are there are replaced, rather than left alone.
+        """
+        return await in_thread(self.put_directory, local_path, to_path, ignore_file, overwrite)
+
     def _files_in(self, path: str) -> list[str]:
         filesystem, top = self.filesystem, self._full(path)
         start = str(filesystem._strip_protocol(top)).rstrip("/") + "/"
@@ -330,6 +370,9 @@ class RemoteFileSystem(_Folder):
         if not inside or ".." in full.split("/"):
             raise PathOutside(f"Path {path!r} is outside of the base path {self.basepath!r}.")
         return full
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(basepath={self.basepath!r})"  # the settings may hold credentials
 
 
 class NullFileSystem:
@@ -405,6 +448,12 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 def _joined(folder: str, path: str) -> str:
     return f"{folder.rstrip('/')}/{path}" if folder else path
+
+
+def _chosen(local_path: str | None, ignore_file: str | None) -> tuple[LocalFileSystem, list[str]]:
+    """Return a directory of this machine, and the paths in it that are not to be left out."""
+    source, patterns = LocalFileSystem(os.path.abspath(local_path or ".")), _patterns_of(ignore_file)
+    return source, [path for path in source._files_in("") if not _is_ignored(path, patterns)]
 
 
 def _patterns_of(ignore_file: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from sluiceway.base.times import Moment
 from sluiceway.model.policies import ResultPolicy
 from sluiceway.model.results import INLINE_LIMIT, NOTHING, PREVIEW_LIMIT, CachedResult, StoredResult
 from sluiceway.storage import pickling
-from sluiceway.storage.recent import RecentEntries
+from sluiceway.storage.recent import RecentEntries, RecentPayloads
 
 if TYPE_CHECKING:
     from sluiceway.ports.store import Store
@@ -47,6 +47,7 @@ class ResultStorage:
         self._persist_by_default = persist_by_default
         self._pickles = default_serializer == "pickle"
         self._recent = RecentEntries()
+        self._payloads = RecentPayloads()
         self._filed: FiledResults | None = None
 
     def keep(self, value: object, policy: ResultPolicy, key: str | None = None) -> StoredResult:
@@ -74,7 +75,10 @@ class ResultStorage:
             text = preview(value, PREVIEW_LIMIT)
             if not own and len(payload) <= self._inline_limit:
                 return StoredResult(serializer, payload, None, len(payload), text)
-            return self._files().write(payload, serializer, text, policy, key if own else None)
+            stored = self._files().write(payload, serializer, text, policy, key if own else None)
+            if policy.keep_in_memory and not (own and key) and _is_remote(stored):
+                self._payloads.add(stored.location or "", payload)
+            return stored
         except SerializationError as error:
             return StoredResult(why_not=str(error))
         except Exception as error:  # whatever a serializer or file system raises, the run has its value
@@ -93,7 +97,7 @@ class ResultStorage:
             raise MissingResult(stored.why_not)
         if stored.serializer == NOTHING.serializer:
             return None
-        payload = stored.blob if stored.location is None else self._files().read(stored.location).payload
+        payload = stored.blob if stored.location is None else self._read(stored.location)
         if payload is None:
             raise MissingResult("The result was not stored; set persist_result=True to keep results.")
         try:
@@ -116,7 +120,7 @@ class ResultStorage:
             at: The present moment, for the expiry.
         """
         try:
-            if policy.storage is not None:
+            if policy.storage is not None or policy.key_storage is not None:
                 return self._files().find(key, policy, at)
             recent = self._recent.get(key, at)
             entry = recent if recent is not None else self._store.read_cached(key)
@@ -134,7 +138,7 @@ class ResultStorage:
         Returns:
             Whether the journal is to be told (`ResultCached`): unless the policy has a storage of its own.
         """
-        if policy.storage is None:
+        if policy.storage is None and policy.key_storage is None:
             self._recent.add(entry)
             return True
         try:
@@ -142,6 +146,10 @@ class ResultStorage:
         except Exception as error:  # whatever a file system raises, the run has its value
             _warn(f"The result is not in the cache: {error} ({type(error).__name__})")
         return False
+
+    def _read(self, location: str) -> bytes:
+        known = self._payloads.get(location)
+        return self._files().read(location).payload if known is None else known
 
     def _serialised(self, value: object, policy: ResultPolicy) -> tuple[str, bytes]:
         """Return the label of the serializer, and the bytes it makes of a value."""
@@ -157,6 +165,11 @@ class ResultStorage:
 
             self._filed = FiledResults(self._folder)
         return self._filed
+
+
+def _is_remote(stored: StoredResult) -> bool:
+    """Return whether it takes a way to another machine to read a result; the system remembers files itself."""
+    return stored.location is not None and not stored.location.startswith("file://")
 
 
 def _resolved(serializer: Serializer[Any] | str) -> Serializer[Any]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from sluiceway.base.errors import ObjectNotFound
 from sluiceway.client.orchestration import Client
+from sluiceway.client.reading import StoredValue
 from sluiceway.client.schemas.objects import FlowRun
+from sluiceway.model.results import StoredResult
+from sluiceway.model.states import State
+from sluiceway.storage.places import place_of
+from sluiceway.storage.serializers import Serializer, resolve_serializer
 from sluiceway.testing.harness import test_harness
 
 __all__ = [
     "assert_does_not_warn",
+    "assert_uses_result_serializer",
+    "assert_uses_result_storage",
     "exceptions_equal",
     "get_most_recent_flow_run",
     "sluiceway_test_harness",
@@ -75,3 +83,45 @@ async def get_most_recent_flow_run(client: Client | None = None, flow_name: str 
     if not runs:
         raise ObjectNotFound(f"No flow {flow_name!r} has run." if flow_name else "No flow has run.")
     return runs[0]
+
+
+async def assert_uses_result_serializer(
+    state: State[Any], serializer: str | Serializer[Any], client: Client | None = None
+) -> None:
+    """Fail unless the result of a run was stored with a serializer.
+
+    Args:
+        state: The state of the run, as a client read it.
+        serializer: The serializer, or its name.
+        client: Accepted for compatibility: the state knows where its result is.
+
+    Raises:
+        AssertionError: It was stored with another one, or not at all.
+    """
+    used, wanted = _stored(state).serializer, resolve_serializer(serializer).label
+    assert used == wanted, f"The result was stored with {used}, not with {wanted}."
+
+
+async def assert_uses_result_storage(state: State[Any], storage: Any, client: Client | None = None) -> None:
+    """Fail unless the result of a run is in a storage.
+
+    Args:
+        state: The state of the run, as a client read it.
+        storage: The file system, path or URL.
+        client: Accepted for compatibility: the state knows where its result is.
+
+    Raises:
+        AssertionError: It is elsewhere: in another storage, in the run database, or nowhere.
+    """
+    location, wanted = _stored(state).location, place_of(storage).root
+    where = "in the run database" if location is None else f"at {location}"
+    assert location is not None, f"The result is {where}, not in {wanted}."
+    assert location.startswith(wanted), f"The result is {where}, not in {wanted}."
+
+
+def _stored(state: State[Any]) -> StoredResult:
+    """Return what is known of the stored result of a state."""
+    if not isinstance(state.data, StoredValue):
+        raise AssertionError(f"The state was not read by a client, so that nothing is known of its result: {state!r}.")
+    stored: StoredResult = state.data.stored()
+    return stored

@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from sluiceway import wiring
+from sluiceway.drivers import scope
 from sluiceway.ports.services import Services
 from sluiceway.recording.pipe import PipeHandler, PipeRecorder
-from sluiceway.runners.child import attempt
-from sluiceway.runners.parcels import Parcel, Surroundings, origin
+from sluiceway.runners.child import attempt, open_context
+from sluiceway.runners.parcels import Parcel, Surroundings, origin, pack_context
+from sluiceway.runners.pickling import dumps
 from sluiceway.storage.results import ResultStorage
 from sluiceway.wiring.clock import SystemClock
-from sluiceway.wiring.configuration import Settings
+from sluiceway.wiring.configuration import Settings, process_settings
 from sluiceway.wiring.runners import make_runner
+
+__all__ = ["dumps", "opened_context", "packed_context", "run"]
 
 _lock = threading.Lock()
 _active: list[Services] = []
@@ -35,10 +39,31 @@ def run(parcel: bytes, send: Callable[[bytes], object]) -> bytes:
     surroundings = _surroundings(opened.surroundings)
     if opened.origin == origin():  # a cluster of threads in the very process that called the flow
         return pickle.dumps(attempt(opened, surroundings, wiring.services(), make_runner, send))
-    with _installed(_services(surroundings.settings, send)) as services:
+    with _installed(_services(_settings(opened.surroundings), send)) as services:
         _redirect_lines(surroundings.levels)
         reply = attempt(opened, surroundings, services, make_runner, send)
     return pickle.dumps(reply)
+
+
+def packed_context(context: scope.Context) -> bytes:
+    """Return the context of a run, pickled for another process.
+
+    Args:
+        context: The context.
+
+    Raises:
+        SerializationError: Something in it cannot be pickled.
+    """
+    return pack_context(context)
+
+
+def opened_context(packed: bytes) -> scope.Context:
+    """Return the context of a run of another process, which works with the adapters of this one.
+
+    Args:
+        packed: The context, pickled.
+    """
+    return open_context(packed, wiring.services(), make_runner)
 
 
 @lru_cache(maxsize=1)
@@ -46,6 +71,12 @@ def _surroundings(packed: bytes) -> Surroundings:
     """Return what a call has in common with others, most often with the one before."""
     surroundings: Surroundings = pickle.loads(packed)
     return surroundings
+
+
+@lru_cache(maxsize=1)
+def _settings(packed: bytes) -> Settings:
+    """Return the settings of the process that a call comes from, with the secrets of this one."""
+    return Settings.from_another_process(_surroundings(packed).settings, process_settings)
 
 
 def _services(settings: Settings, send: Callable[[bytes], object]) -> Services:

@@ -6,8 +6,8 @@ The environment comes first, then the project's file, then the profile in the ho
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, overload
 
 from sluiceway.base.errors import ConfigurationError
 from sluiceway.wiring import setting_kinds as kinds
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 MASK = "********"
 """What is shown instead of a secret."""
+
+TOLD = "the process that submitted the task"
+"""The origin of a value that another process told this one."""
 
 DEFAULT = "default"
 """The origin of a value that nobody gave."""
@@ -77,20 +80,37 @@ class Setting(Generic[T]):
         """
         if value is None:
             return "None"
-        return MASK if self.secret else repr(_without_password(value))
+        return MASK if self.secret else repr(without_password(value, MASK))
 
     def __repr__(self) -> str:
         return f"Setting({self.variable}: {self.kind.allowed})"
 
 
-def _without_password(value: object) -> object:
-    """Return an address with the password in it masked; anything else as it is."""
+def without_password(value: object, instead: str = "") -> object:
+    """Return an address without the password in it; anything else as it is.
+
+    Args:
+        value: A value of any kind.
+        instead: What to put in the place of the password.
+    """
     if not isinstance(value, str) or "://" not in value:
         return value
     scheme, _, rest = value.partition("://")
     login, _, _ = rest.partition("/")[0].rpartition("@")
     user, colon, password = login.partition(":")
-    return f"{scheme}://{user}:{MASK}{rest[len(login) :]}" if colon and password else value
+    return f"{scheme}://{user}{instead and ':' + instead}{rest[len(login) :]}" if colon and password else value
+
+
+class TravellingSettings(NamedTuple):
+    """Settings on their way to another process.
+
+    Args:
+        values: The values by setting name; those that are None are left out.
+        withheld: The names of settings that are secrets or have a password in them, which stays where it is.
+    """
+
+    values: dict[str, Any]
+    withheld: tuple[str, ...]
 
 
 class Settings:
@@ -225,6 +245,31 @@ class Settings:
                 del given[name]
         given.setdefault("home", _default_home(place))
         return Settings(given)
+
+    def for_other_processes(self) -> TravellingSettings:
+        """Return the values that other processes may see: no secrets, and addresses without their passwords."""
+        values = {name: vars(self)[name] for name, setting in _TABLE.items() if not setting.secret}
+        plain = {name: without_password(value) for name, value in values.items() if value is not None}
+        kept = [name for name, value in plain.items() if value != values[name]]
+        secrets = [name for name, setting in _TABLE.items() if setting.secret and vars(self)[name] is not None]
+        return TravellingSettings(plain, (*kept, *secrets))
+
+    @classmethod
+    def from_another_process(cls, told: TravellingSettings, own: Callable[[], Settings]) -> Settings:
+        """Return the settings of the process that a call comes from, as far as it told them.
+
+        Args:
+            told: What it told.
+            own: Returns the settings of this process. Where they have the same address, they have the password that
+                was not told; and a secret is this process's own.
+        """
+        values = dict(told.values)
+        for name in told.withheld:
+            value = vars(own())[name]
+            if _TABLE[name].secret or without_password(value) == values[name]:
+                values[name] = value
+        place = Place(os.sep, os.sep)
+        return cls({name: Given(value, name, TOLD, place) for name, value in values.items() if value is not None})
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"Settings are immutable; `temporary_settings({name}=…)` changes one for a while.")

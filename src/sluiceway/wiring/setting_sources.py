@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sluiceway.base.errors import ConfigurationError
+from sluiceway.base.errors import ConfigurationError, MissingProfileError
 from sluiceway.wiring.setting_kinds import Place
 
 PREFIX = "SLUICEWAY_"
@@ -108,13 +108,14 @@ def from_profile(home: str, chosen: Given | None, user_home: str) -> dict[str, G
         user_home: What `~` stands for in the file.
 
     Raises:
-        ConfigurationError: There is no such profile, or the file cannot be read or is no file of profiles.
+        MissingProfileError: There is no such profile.
+        ConfigurationError: The file cannot be read, or is no file of profiles.
     """
     path = os.path.join(home, PROFILES_FILE)
     if not os.path.isfile(path):
         if chosen is None:
             return {}
-        raise ConfigurationError(f"{chosen.origin} is {chosen.raw!r}, but there are no profiles: no file {path}.")
+        raise MissingProfileError(f"{chosen.origin} is {chosen.raw!r}, but there are no profiles: no file {path}.")
     place = Place(home, user_home)
     content = _parsed(path, _content(path))
     profiles = content.pop("profiles", {})
@@ -129,7 +130,7 @@ def from_profile(home: str, chosen: Given | None, user_home: str) -> dict[str, G
     if not isinstance(profile, dict):
         known = ", ".join(profiles) or "none"
         hint = did_you_mean(nearest(str(chosen.raw), profiles))
-        raise ConfigurationError(
+        raise MissingProfileError(
             f"{chosen.origin} is {chosen.raw!r}, but {path} has no such profile. It has: {known}.{hint}"
         )
     return _flat(profile, f"profile {chosen.raw!r} of {path}", place)

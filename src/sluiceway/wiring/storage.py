@@ -14,7 +14,9 @@ from sluiceway.storage.filesystems import (
     in_thread,
 )
 from sluiceway.storage.json_objects import sluiceway_json_object_decoder, sluiceway_json_object_encoder
+from sluiceway.storage.kept import ResultRecord, ResultRecordMetadata
 from sluiceway.storage.places import Place, place_of
+from sluiceway.storage.recent import Recent
 from sluiceway.storage.records import Record
 from sluiceway.storage.serializers import (
     CompressedJSONSerializer,
@@ -25,8 +27,10 @@ from sluiceway.storage.serializers import (
     Serializer,
     resolve_serializer,
 )
+from sluiceway.storage.smb import SMB
 
 __all__ = [
+    "SMB",
     "CompressedJSONSerializer",
     "CompressedPickleSerializer",
     "CompressedSerializer",
@@ -37,9 +41,12 @@ __all__ = [
     "Place",
     "ReadableDeploymentStorage",
     "ReadableFileSystem",
+    "Recent",
     "Record",
     "RemoteFileSystem",
     "ResultGone",
+    "ResultRecord",
+    "ResultRecordMetadata",
     "Serializer",
     "WritableDeploymentStorage",
     "WritableFileSystem",

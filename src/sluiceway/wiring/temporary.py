@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from sluiceway import wiring
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Recorder
-from sluiceway.wiring.configuration import Settings
+from sluiceway.wiring.configuration import Settings, load_settings
 from sluiceway.wiring.lines import attach
+from sluiceway.wiring.setting_kinds import Place
+from sluiceway.wiring.setting_sources import PREFIX, Given, from_profile
 
 _BUILT_IN = (
     "home",
@@ -46,9 +49,19 @@ def changed_settings(values: Mapping[str, object]) -> Generator[Settings, None, 
     Raises:
         ConfigurationError: Something is no setting or no possible value.
     """
+    with other_settings(wiring.services().settings.changed(values, "temporary_settings")) as settings:
+        yield settings
+
+
+@contextmanager
+def other_settings(new: Settings) -> Generator[Settings, None, None]:
+    """Have the whole process work with other settings within.
+
+    Args:
+        new: The settings.
+    """
     before = wiring.services()
     old: Settings = before.settings
-    new = old.changed(values, "temporary_settings")
     if all(getattr(old, name) == getattr(new, name) for name in _BUILT_IN):
         replacement: Services = _Borrowing(new, before.store, before.recorder, before.results, before.clock)
         attach(new, _recorder)
@@ -59,6 +72,26 @@ def changed_settings(values: Mapping[str, object]) -> Generator[Settings, None, 
             yield new
     finally:
         attach(old, _recorder)
+
+
+def settings_of_profile(name: str, override: bool) -> Settings:
+    """Return the settings of this process as they are with a profile.
+
+    Args:
+        name: The profile.
+        override: Whether the profile comes before the environment.
+
+    Raises:
+        MissingProfileError: There is no such profile.
+        ConfigurationError: Something in it is no setting or no possible value.
+    """
+    environ = {**os.environ, f"{PREFIX}PROFILE": name}
+    settings = load_settings(environ, os.getcwd())
+    if not override:
+        return settings
+    told = from_profile(settings.home, Given(name, "profile", "use_profile", Place(settings.home, "")), settings.home)
+    hidden = {f"{PREFIX}{setting.upper()}" for setting in told}
+    return load_settings({name: value for name, value in environ.items() if name not in hidden}, os.getcwd())
 
 
 def _recorder() -> Recorder:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import assert_type
+from typing import Any, Unpack, assert_type
 
-from sluiceway import State, flow, task
+from sluiceway import Flow, State, Task, allow_failure, flow, task, unmapped
+from sluiceway.client.schemas.objects import FlowRun
+from sluiceway.flows import FlowStateHook
 from sluiceway.futures import Future, FutureList, as_completed, wait
+from sluiceway.tasks import TaskOptions
 
 
 @task
@@ -86,6 +89,62 @@ def a_future_is_of_the_type_of_the_value_whatever_the_colour() -> None:
     assert_type(wait(count.map(["a"])).done, set[Future[int]])
 
 
+@task
+def add(one: int, other: int, weight: float = 1) -> int:
+    """Add something."""
+    return round(one + other * weight)
+
+
+@task
+def add_up(numbers: list[int]) -> int:
+    """Add more."""
+    return sum(numbers)
+
+
+@task
+async def fetch_more(length: int) -> bytes:
+    """Fetch more."""
+    return bytes(length)
+
+
+@flow
+def double(number: int) -> int:
+    """Double something."""
+    return 2 * number
+
+
+def futures_and_states_stand_for_arguments_of_submitted_tasks(something: Any) -> None:
+    """Check what `submit` and `map` take."""
+    future, state = count.submit("a"), count("a", return_state=True)
+    assert_type(add.submit(future, 1), Future[int])
+    assert_type(add.submit(1, other=future, weight=2), Future[int])
+    assert_type(add.submit(state, allow_failure(future)), Future[int])
+    assert_type(add_up.submit([future, state]), Future[int])
+    assert_type(add_up.submit(count.map(["a"])), Future[int])
+    assert_type(fetch_more.submit(future), Future[bytes])
+    assert_type(fetch_more.submit(length=future), Future[bytes])
+    assert_type(add.submit(future, 1, return_state=True), State[int])
+    assert_type(add.submit(future, 1, wait_for=[state]), Future[int])
+    assert_type(add.map([future, 2], other=unmapped(state)), FutureList[int])
+    assert_type(add.submit(something, 1), Future[int])
+
+
+async def futures_and_states_stand_for_arguments_of_calls(something: Any) -> None:
+    """Check what direct calls take."""
+    future, state = count.submit("a"), count("a", return_state=True)
+    assert_type(add(future, 1), int)
+    assert_type(add(1, future), int)
+    assert_type(add(1, 2, allow_failure(future)), int)
+    assert_type(add_up([future]), int)
+    assert_type(add_up(count.map(["a"])), int)
+    assert_type(await fetch_more(future), bytes)
+    assert_type(await fetch_more(future, return_state=True), State[bytes])
+    assert_type(double(state), int)
+    assert_type(double(future, return_state=True), State[int])
+    assert_type(add(something, 1), int)
+    assert_type(double(something), int)
+
+
 class Shelf:
     """Has methods that are tasks and flows."""
 
@@ -104,6 +163,8 @@ def a_method_keeps_its_signature_without_its_first_argument() -> None:
     """Check methods."""
     assert_type(Shelf().put("a"), int)
     assert_type(Shelf().put.submit("a"), Future[int])
+    assert_type(Shelf().put.submit(count.submit("a")), Future[int])
+    assert_type(Shelf().put(count.submit("a")), int)
     assert_type(Shelf().fill(["a"]), int)
     assert_type(Shelf.put(Shelf(), "a"), int)
 
@@ -112,3 +173,23 @@ def options_change_nothing_about_the_types() -> None:
     """Check `with_options`."""
     assert_type(count.with_options(retries=1).submit("a"), Future[int])
     assert_type(total.with_options(name="other")(["a"]), int)
+
+
+def job(**given: Unpack[TaskOptions]) -> Task[..., int]:
+    """Pass options on."""
+
+    def length(text: str, /) -> int:
+        """Measure something."""
+        return len(text)
+
+    return task(**given)(length)
+
+
+def told(flow: Flow[..., int], flow_run: FlowRun, state: State[Any]) -> None:
+    """Be a hook."""
+
+
+def hooks_and_options_have_types(hook: FlowStateHook[..., int] = told) -> None:
+    """Check the types that users annotate with."""
+    assert_type(job(retries=2)("a"), int)
+    hook(total, FlowRun.__new__(FlowRun), count("a", return_state=True))

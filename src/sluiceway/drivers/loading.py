@@ -1,4 +1,4 @@
-"""Flows from files and modules: `FILE.py`, `FILE.py:flow`, `module:flow`."""
+"""Flows from files and modules: `FILE.py`, `FILE.py:flow`, `module:flow`, `module.flow`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from sluiceway.base.errors import MissingFlowError, ScriptError, UnspecifiedFlowError
-from sluiceway.flows import Flow
+from sluiceway.drivers.decorated import Decorated
 
-AnyFlow = Flow[..., Any]
+if TYPE_CHECKING:
+    from sluiceway.flows import Flow
+
+    AnyFlow: TypeAlias = Flow[..., Any]
 
 
 def load_flow(target: str) -> AnyFlow:
@@ -41,6 +44,96 @@ def load_flow(target: str) -> AnyFlow:
             f"{source} holds several flows: {', '.join(flows)}. Name one: sluiceway run {source}:{first}"
         )
     return next(iter(flows.values()))
+
+
+def load_object(entrypoint: str) -> Any:
+    """Return what an entrypoint names.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`; a name may have dots for what is in a class.
+
+    Raises:
+        MissingFlowError: There is no such file, module or name.
+        ScriptError: The file or module raised an exception.
+    """
+    source, name = entrypoint_parts(entrypoint)
+    found: Any = _load_file(source) if _is_file(source) else _load_module(source)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise MissingFlowError(f"{source} holds no {name!r}.")
+        found = getattr(found, part)
+    return found
+
+
+def entrypoint_parts(entrypoint: str) -> tuple[str, str]:
+    """Return the file or module of an entrypoint, and the name in it.
+
+    Args:
+        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
+
+    Raises:
+        MissingFlowError: It has no name in it.
+    """
+    source, name = _parted(entrypoint)
+    if name is None and not _is_file(source):
+        source, _, name = entrypoint.rpartition(".")
+    if not source or not name:
+        raise MissingFlowError(f"{entrypoint!r} names no flow; write FILE.py:flow, module:flow or module.flow.")
+    return source, name
+
+
+def file_of(source: str) -> str:
+    """Return the path of a file or module, which is not executed; the packages around a module are.
+
+    Args:
+        source: A file, or the name of a module.
+
+    Raises:
+        MissingFlowError: There is none, or it has no source.
+    """
+    if _is_file(source):
+        path: str | None = os.path.abspath(source)
+    else:
+        try:
+            spec = importlib.util.find_spec(source)
+        except ModuleNotFoundError:
+            spec = None
+        path = None if spec is None else spec.origin
+    if path is None or not os.path.isfile(path):
+        raise MissingFlowError(f"There is no file or module {source!r}.")
+    return path
+
+
+def is_flow(value: object) -> TypeGuard[AnyFlow]:
+    """Return whether something is a flow.
+
+    Args:
+        value: Anything.
+    """
+    return isinstance(value, Decorated) and value.decorator == "flow"
+
+
+def select_flow(flows: Iterable[AnyFlow], flow_name: str | None = None, from_message: str | None = None) -> AnyFlow:
+    """Return the one flow among several, or the one of a name.
+
+    Args:
+        flows: The flows; of several of one name, the last counts.
+        flow_name: The name of the flow; None where there is only one.
+        from_message: Where they come from, for the error: `in report.py`.
+
+    Raises:
+        MissingFlowError: There is none, or none of that name.
+        UnspecifiedFlowError: There are several, and none is named.
+    """
+    known = {flow.name: flow for flow in flows}
+    where = f" {from_message}" if from_message else ""
+    if not known:
+        raise MissingFlowError(f"No flows found{where}: no function with the decorator @flow.")
+    if flow_name is None and len(known) > 1:
+        raise UnspecifiedFlowError(f"Found {len(known)} flows{where}: {', '.join(known)}. Name one of them.")
+    if flow_name is not None and flow_name not in known:
+        raise MissingFlowError(f"Flow {flow_name!r} not found{where}. {_there_are(known)}")
+    return next(iter(known.values())) if flow_name is None else known[flow_name]
 
 
 def _parted(target: str) -> tuple[str, str | None]:
@@ -98,7 +191,7 @@ def _load_module(name: str) -> ModuleType:
 
 def _flows_of(module: ModuleType) -> dict[str, AnyFlow]:
     """Return the flows of a module by their names there; imported ones only where it has none itself."""
-    flows = {name: value for name, value in vars(module).items() if isinstance(value, Flow)}
+    flows = {name: value for name, value in vars(module).items() if is_flow(value)}
     own = {name: flow for name, flow in flows.items() if flow.fn.__module__ == module.__name__}
     return own or flows
 
