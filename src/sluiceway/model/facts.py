@@ -42,6 +42,34 @@ class TaskRunCreated(NamedTuple):
     running: State[Any] | None = None
 
 
+class TaskRunDeferred(NamedTuple):
+    """A task was called for a worker to run it, some time soon.
+
+    Args:
+        run: The run.
+        state: Its first state.
+        due: From when on a worker may claim it.
+        call: All else that the worker needs, packed.
+        upstream: Deferred runs that are to have ended before; what is not waiting or claimed has.
+    """
+
+    run: TaskRun
+    state: State[Any]
+    due: Moment
+    call: bytes
+    upstream: tuple[RunId, ...] = ()
+
+
+class DeferredCallEnded(NamedTuple):
+    """Nothing is left to do for a deferred call: the states of its run were told before.
+
+    Args:
+        run_key: The run.
+    """
+
+    run_key: RunId
+
+
 class TaskRunStarted(NamedTuple):
     """A task was called and started to run at once: it was pending, then running, at the same moment.
 
@@ -121,6 +149,14 @@ class LogWritten(NamedTuple):
 
 
 Fact: TypeAlias = (
-    FlowRunCreated | TaskRunCreated | TaskRunStarted | FlowRunMoved | TaskRunMoved | ResultCached | LogWritten
+    FlowRunCreated
+    | TaskRunCreated
+    | TaskRunDeferred
+    | TaskRunStarted
+    | FlowRunMoved
+    | TaskRunMoved
+    | DeferredCallEnded
+    | ResultCached
+    | LogWritten
 )
 """Anything that the journal can be told."""

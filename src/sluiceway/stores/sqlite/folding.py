@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.model.facts import (
+    DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
     ResultCached,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunMoved,
     TaskRunStarted,
 )
@@ -106,8 +108,13 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
     _fold_task_runs(((run, []) for (run,) in kinds.pop(TaskRunStarted, ())), task_moves, batch)
     _fold_task_runs(map(_first_states, kinds.pop(TaskRunCreated, ())), task_moves, batch)
+    if TaskRunDeferred in kinds:
+        _fold_deferred(kinds.pop(TaskRunDeferred), task_moves, batch)
     _fold_flow_moves(flow_moves, batch)
     _fold_task_moves(task_moves, batch)
+    for (run_key,) in kinds.pop(DeferredCallEnded, ()):
+        batch.rows["end_waits"].append(bytearray(run_key))
+        batch.rows["end_calls"].append(bytearray(run_key))
     _fold_cached(kinds.pop(ResultCached, ()), batch)
     _fold_logs(kinds.pop(LogWritten, ()), batch)
     if kinds:
@@ -177,6 +184,16 @@ def _fold_task_runs(
             history,
         )
         rows += _NOTHING if result is NOTHING else _result(result)
+
+
+def _fold_deferred(deferred: Sequence[TaskRunDeferred], moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> None:
+    _fold_task_runs(((fact.run, [fact.state]) for fact in deferred), moves, batch)
+    calls, waits = batch.rows["defer_calls"], batch.rows["begin_waits"]
+    for run, _, due, call, upstream in deferred:
+        task = batch.numbers.tasks.get((run.task_name, run.task_key), 0)
+        calls += (bytearray(run.key), task, due, bytearray(call))
+        for key in upstream:
+            waits += (bytearray(run.key), bytearray(key))
 
 
 def _follow(
