@@ -671,6 +671,16 @@ def test_a_call_that_is_handed_back_is_claimed_again_unless_somebody_else_has_it
     assert claimed(store, "second") == [run.key]
 
 
+def test_calls_that_nobody_has_claimed_are_counted_by_the_key_of_their_task(store: Store) -> None:
+    assert store.count_waiting_calls() == {}
+    first = deferred(store)
+    deferred(store, upstream=(first,))
+    deferred(store, "mail", due=NOON + SECOND)
+    assert store.count_waiting_calls() == {"load-key": 2, "mail-key": 1}
+    assert claimed(store) == [first.key]
+    assert store.count_waiting_calls() == {"load-key": 1, "mail-key": 1}
+
+
 def test_a_claim_lasts_until_the_call_has_ended_whatever_state_its_run_is_in(store: Store) -> None:
     run = deferred(store)
     assert claimed(store) == [run.key]

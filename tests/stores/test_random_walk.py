@@ -276,6 +276,7 @@ class Walk:
         released = draw(self.keys_of(self.task_runs))
         self.agree("release_calls", owner, released)
         self.agree("read_claims")
+        self.agree("count_waiting_calls")
 
     def check_runs(self) -> None:
         for run in (*self.flow_runs, *self.task_runs):

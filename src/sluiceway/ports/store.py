@@ -151,6 +151,10 @@ class Store(Protocol):
         """
         ...
 
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task; none that are not there."""
+        ...
+
     def read_claims(self) -> tuple[Claim, ...]:
         """Return who has claimed which deferred call, the longest claimed first."""
         ...

@@ -159,6 +159,11 @@ class MemoryStore:
                 if call.owner == owner:
                     call.owner = None
 
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task."""
+        with self._turn:
+            return dict(Counter(call.task_key for call in self._calls.values() if call.owner is None))
+
     def read_claims(self) -> tuple[Claim, ...]:
         """Return who has claimed which deferred call, the longest claimed first."""
         with self._turn:

@@ -59,6 +59,10 @@ class Claimer:
         if run_keys:
             self._with_connection(release)
 
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many calls nobody has claimed, by the key of their task."""
+        return self._with_connection(lambda connection: dict(connection.execute(self._texts["waiting_by_task"])))
+
     def read_claims(self) -> tuple[Claim, ...]:
         """Return who has claimed which deferred call."""
         return self._with_connection(

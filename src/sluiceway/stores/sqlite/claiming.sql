@@ -14,6 +14,12 @@ UPDATE deferred_call SET owner = ?, claimed = ? WHERE run = ? RETURNING run, cal
 -- name: release
 UPDATE deferred_call SET owner = NULL, claimed = NULL WHERE run = ? AND owner = ?;
 
+-- name: waiting_by_task
+SELECT task.key, count(*)
+FROM deferred_call AS call JOIN task ON task.id = call.task
+WHERE call.owner IS NULL
+GROUP BY task.key;
+
 -- name: claims
 SELECT call.run, task.key, call.owner, call.claimed
 FROM deferred_call AS call JOIN task ON task.id = call.task

@@ -115,6 +115,10 @@ class SqliteStore:
         """Have calls wait again for any worker, as far as they are claimed by this one."""
         self._claimer().release_calls(owner, run_keys)
 
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task."""
+        return self._claimer().count_waiting_calls()
+
     def read_claims(self) -> tuple[Claim, ...]:
         """Return who has claimed which deferred call, the longest claimed first."""
         return self._claimer().read_claims()
