@@ -16,7 +16,8 @@ from sluiceway.wiring.deferring import kept_error
 class TakingRecorder:
     """A way into the journal for runs that are in it already: what would create one moves it.
 
-    The exception of such a run is stored with its last state, since another process waits for it.
+    The exception of such a run is stored with its last state, since another process waits for it. What is no
+    `Exception`, such as Ctrl-C in this process, is not to be raised in that one, which hears that the run crashed.
 
     Args:
         recorder: The way into the journal.
@@ -80,6 +81,6 @@ class TakingRecorder:
 
     def _with_error(self, fact: TaskRunMoved) -> TaskRunMoved:
         error = fact.state.data
-        if not (isinstance(error, BaseException) and fact.state.is_final() and self._taken.get(fact.run_key)):
+        if not (isinstance(error, Exception) and fact.state.is_final() and self._taken.get(fact.run_key)):
             return fact
         return fact._replace(result=kept_error(error))
