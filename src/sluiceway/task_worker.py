@@ -79,6 +79,6 @@ def _worker(tasks: tuple[Any, ...], limit: int | None) -> TaskWorker:
     """Return a worker in this process, and tell what it serves."""
     services = wiring.services()
     worker = TaskWorker(tasks, services, limit)
-    where = services.settings.database_url.removeprefix("sqlite:///")
+    where = services.settings.database_url.removeprefix("sqlite:///").removesuffix(":")
     serving.announce(worker, where, services.store.count_waiting_calls())
     return worker

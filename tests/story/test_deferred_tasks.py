@@ -449,7 +449,7 @@ def test_without_a_limit_all_that_wait_are_under_way(place: Harness) -> None:
     with working(place, holds, limit=None):
         gate.wait_for(12)
         gate.opened.set()
-        wait(futures, timeout=LONG)
+        assert not wait(futures, timeout=LONG).not_done
 
 
 def test_a_worker_takes_only_runs_of_the_tasks_that_it_serves(place: Harness) -> None:
@@ -505,7 +505,7 @@ def test_serve_says_what_it_serves_and_ends_after_its_timeout(
     kind.delay(1)
     serve(add, limit=1, timeout=0.05)
     assert capsys.readouterr().out.splitlines() == [
-        "Serving 1 task, up to 1 run at once, from memory::",
+        "Serving 1 task, up to 1 run at once, from memory:",
         f"  add  ({add.task_key}), 1 waiting",
         f"Calls of other tasks are waiting, too, for a worker that serves these: {kind.task_key} (1)",
         "Ctrl-C ends this, once the runs under way have ended.",

@@ -303,7 +303,7 @@ def kept_error(error: BaseException, limit: int = INLINE_LIMIT) -> StoredResult 
         error: The exception.
         limit: The size up to which it is kept, in bytes.
     """
-    notes = list(getattr(error, "__notes__", ()))
+    notes: list[str] = list(getattr(error, "__notes__", ()))
     error.add_note(traceback_of(error))
     try:
         blob = pack_error(error)
