@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import threading
 import time
@@ -353,7 +354,7 @@ def test_what_a_task_does_not_want_stored_is_not_and_who_waits_is_told(place: Ha
 def test_waiting_is_given_up_after_the_timeout_and_the_error_says_what_is_missing() -> None:
     future = add.delay(1)
     future.wait(timeout=0.01)
-    with pytest.raises(TimeoutError, match=r"No worker has begun it: one that serves task '.*add'"):
+    with pytest.raises(TimeoutError, match=r"No worker has taken it: one that serves task '.*add'"):
         future.result(timeout=0.01)
 
 
@@ -371,6 +372,13 @@ def test_the_error_of_a_run_that_takes_too_long_says_that_it_is_running(place: H
         with pytest.raises(TimeoutError, match=r"It is in state Running\(\)"):
             future.result(timeout=0)
         gate.opened.set()
+
+
+def test_the_error_of_a_run_whose_worker_tells_nothing_names_the_worker(place: Harness) -> None:
+    future = add.delay(1)
+    place.services.store.claim_calls("host/123/abc", [add.task_key], 1, place.clock.now())
+    with pytest.raises(TimeoutError, match="Worker host/123/abc has taken it"):
+        future.result(timeout=0)
 
 
 def test_callbacks_are_called_when_the_run_ends_or_at_once_if_it_has(place: Harness) -> None:
@@ -402,7 +410,7 @@ def test_the_future_can_be_awaited_while_the_loop_goes_on(place: Harness) -> Non
     async def wait_for_both() -> tuple[Any, list[str]]:
         ticks = []
         future, other = add.delay(2, 3), add.delay(1)
-        with pytest.raises(TimeoutError, match="No worker has begun it"):
+        with pytest.raises(TimeoutError, match="No worker has taken it"):
             await other.result_async(timeout=0.01)
         with working(place, add):
             waiting = asyncio.ensure_future(future.result_async(timeout=LONG))
@@ -526,13 +534,41 @@ def test_a_worker_in_async_code_lets_the_loop_go_on_and_ends_when_it_is_cancelle
     assert asyncio.run(serve_and_use()) == 2
 
 
+def test_a_worker_outlives_a_journal_that_is_away_for_a_while_and_says_so_once(
+    place: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim, looks, back = place.services.store.claim_calls, itertools.count(1), threading.Event()
+
+    def claim_calls(*arguments: Any) -> Any:
+        look = next(looks)
+        if 2 <= look <= 4:
+            raise StoreError("The disk is away.")
+        if look == 5:
+            back.set()
+        return claim(*arguments)
+
+    monkeypatch.setattr("sluiceway.agents.task_worker.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(place.services.store, "claim_calls", claim_calls)
+    with working(place, add):
+        assert back.wait(LONG)
+        assert add.delay(1, 1).result(timeout=LONG) == 2
+    complaints = [record.getMessage() for record in caplog.records if "The disk is away." in record.getMessage()]
+    assert complaints == ["No runs can be taken at present; it is tried again. The disk is away."]
+
+
 def test_a_run_that_has_ended_meanwhile_is_not_run_again(place: Harness) -> None:
-    future = add.delay(1)
+    called: list[int] = []
+
+    @task
+    def call(number: int) -> None:
+        called.append(number)
+
+    future = call.delay(1)
     key = place.client.read_task_run(future.task_run_id).key
     place.services.store.write([TaskRunMoved(key, Cancelled(), 0)])
-    with working(place, add):
-        other = add.delay(2)
-        other.wait(LONG)
+    with working(place, call):
+        call.delay(2).wait(LONG)
+    assert called == [2]
     assert future.state.is_cancelled()
     assert place.services.store.read_claims() == ()
     assert place.services.store.count_waiting_calls() == {}

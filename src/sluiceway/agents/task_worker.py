@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from sluiceway.agents.taking import TakingRecorder
-from sluiceway.base.errors import SluicewayError, StoreError
+from sluiceway.base.errors import StoreError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.decorated import Decorated
@@ -29,6 +29,9 @@ from sluiceway.wiring import deferring
 
 AT_ONCE = 100
 """Calls that a worker without a limit claims at once, so that others get some, too."""
+
+FIRST_LOOK = 0.005
+"""Seconds until the next look, where there has just been something."""
 
 RETRY_SECONDS = 1.0
 """Until a journal that could not be read is tried again."""
@@ -98,18 +101,32 @@ class TaskWorker:
         deadline = None if timeout is None else monotonic() + timeout
         try:
             self._claim()
+            pause = 0.0
             while not self._told_to_end and (deadline is None or monotonic() < deadline):
-                pause = self._services.settings.deferred_poll_interval
-                try:
-                    if self._claim():
-                        continue
-                except StoreError as error:
-                    _logger.error("No runs can be taken at present; it is tried again. %s", error)
-                    pause = RETRY_SECONDS
-                self._rest(pause if deadline is None else min(pause, deadline - monotonic()))
+                pause = self._look(pause)
+                if pause and self._rest(pause if deadline is None else min(pause, deadline - monotonic())):
+                    pause = 0.0  # a run has ended: there is room, or what it was to end before
         finally:
             self._finish()
+            if self.told_to_end > 1 and self._services.runner is not None:
+                self._services.runner.abandon(self._told_to_end[-1])
             self._services.close_own()
+
+    def _look(self, pause: float) -> float:
+        """Begin runs that wait; return the seconds until the next look, none where there were any.
+
+        Where there has just been something, there is often something more; later it is looked ever more rarely.
+
+        Args:
+            pause: The seconds before this look.
+        """
+        longest: float = self._services.settings.deferred_poll_interval
+        try:
+            return 0.0 if self._claim() else min(max(FIRST_LOOK, 2 * pause), longest)
+        except StoreError as error:
+            if pause < RETRY_SECONDS:  # the first time
+                _logger.error("No runs can be taken at present; it is tried again. %s", error)
+            return RETRY_SECONDS
 
     def _claim(self) -> bool:
         """Begin runs that wait, as far as there is room; return whether there were any."""
@@ -139,12 +156,13 @@ class TaskWorker:
             return False
         return True
 
-    def _rest(self, seconds: float) -> None:
-        """Wait until a run has ended, somebody calls `end`, or the time is over."""
+    def _rest(self, seconds: float) -> bool:
+        """Wait until a run has ended, somebody calls `end`, or the time is over; return whether it was before that."""
         try:
             self._bell.get(timeout=max(0.0, seconds))
         except Empty:
-            return
+            return False
+        return True
 
     def _finish(self) -> None:
         """Wait for the runs under way; give them up when told to end twice."""
@@ -180,7 +198,7 @@ class TaskWorker:
         try:
             context = deferring.restore(task, run, job.call.call, services, services.clock.now())
             scope.enter_tags(deferring.tags_of(job.call.call))
-        except SluicewayError as error:
+        except Exception as error:  # whatever the arguments do when they are restored and looked into
             state = raised("Task", error, services.clock.now())
             self._recorder.record(TaskRunMoved(run.key, state, run.run_count))
             _logger.error("Task run %r could not be begun: %s", run.name, error)

@@ -116,7 +116,7 @@ class DeferredFuture(Future[R]):
             pause = min(2 * pause, longest)
 
     def late(self, timeout: float) -> TimeoutError:
-        """Return the error of a run that has not ended in time; it says whether a worker has begun the run.
+        """Return the error of a run that has not ended in time; it says whether a worker has the run.
 
         Args:
             timeout: The time, in seconds.
@@ -124,8 +124,11 @@ class DeferredFuture(Future[R]):
         error, state = super().late(timeout), self.run.state
         if state is None or not state.is_scheduled():
             return TimeoutError(f"{error} It is in state {state}.")
+        owners = [claim.owner for claim in self.services.store.read_claims() if claim.run_key == self.run_key]
+        if owners:
+            return TimeoutError(f"{error} Worker {owners[0]} has taken it, and told nothing more of it yet.")
         return TimeoutError(
-            f"{error} No worker has begun it: one that serves task {self.run.task_key!r} is to use the same run "
+            f"{error} No worker has taken it: one that serves task {self.run.task_key!r} is to use the same run "
             "database, and `sluiceway task serve FILE.py` starts it."
         )
 

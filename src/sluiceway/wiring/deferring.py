@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sluiceway.base import ids
 from sluiceway.base.errors import MissingTaskError, SerializationError, StoreError
-from sluiceway.base.keys import lasting_module
 from sluiceway.base.times import Moment
 from sluiceway.drivers import scope
 from sluiceway.drivers.deferred import DeferredFuture
@@ -114,7 +113,7 @@ def check_findable(task: Any) -> None:
     Raises:
         MissingTaskError: No other process could find it.
     """
-    if task.fn.__module__ == "__main__" and lasting_module("__main__") == "__main__":
+    if task.task_key.startswith("__main__."):  # a script goes by the name of its file
         raise MissingTaskError(
             f"Task {task.name!r} was defined in an interactive session or on a command line, where no worker can "
             "find it. Put it into a file, and import it from there."
@@ -289,7 +288,7 @@ def _unpacked(call: bytes, name: str) -> Packed:
 def _restored(blob: bytes, what: str) -> Any:
     try:
         return pickle.loads(blob)
-    except Exception as error:  # whatever a module does when it is imported, or a value when it is restored
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported, or a value when restored
         raise SerializationError(
             f"{what} cannot be restored by the worker: {type(error).__name__}: {error}. The worker needs the modules "
             "and classes that it had when it was deferred: bring the worker's code up to date, and defer it again."
