@@ -173,3 +173,48 @@ def test_a_worker_whose_journal_cannot_be_used_says_so_and_ends(place: Place) ->
     assert told.startswith("1 Error: ")
     assert "broken.db" in told
     assert "Traceback" not in told
+
+
+IN_CHILD = """
+import os
+from sluiceway import flow, task
+from sluiceway.task_runners import ProcessPoolTaskRunner
+
+@task
+def square(n):
+    return n * n
+
+@task
+def defers(n):
+    return square.delay(n).result(timeout=60), os.getpid()
+
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+def squares():
+    return defers.submit(5).result()
+
+if __name__ == "__main__":
+    value, pid = squares()
+    print(value, pid != os.getpid())
+"""
+
+
+def test_a_task_in_a_child_process_can_defer_another_one_of_its_script(place: Place) -> None:
+    (place.folder / "children.py").write_text(IN_CHILD)
+    place.start("-m", "sluiceway.cli", "task", "serve", "children.py")
+    assert place.run("import runpy; runpy.run_path('children.py', run_name='__main__')") == "25 True\n"
+
+
+def test_a_child_process_does_not_defer_into_a_journal_that_ends_with_it(place: Place) -> None:
+    (place.folder / "children.py").write_text(IN_CHILD)
+    told = place.run(
+        """
+        import os
+        os.environ["SLUICEWAY_DATABASE_URL"] = "memory:"
+        from children import squares
+        try:
+            squares()
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+    assert told.startswith("StoreError In another process, tasks cannot be deferred while runs are kept in memory.")

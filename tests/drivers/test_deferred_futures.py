@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sluiceway.base.errors import StoreError
-from sluiceway.drivers.deferred import DeferredFuture, Watcher, watcher_of
+from sluiceway.drivers.deferred import DeferredFuture
 from sluiceway.model.facts import TaskRunDeferred, TaskRunMoved
 from sluiceway.model.states import StateType
 from sluiceway.testing import Harness, test_harness
@@ -112,22 +112,16 @@ def test_a_journal_that_cannot_be_read_is_told_once_and_tried_again(
     assert len(complaints) == 1
 
 
-def test_a_forked_child_looks_for_itself(place: Harness) -> None:
-    watcher = watcher_of(place.services)
-    waiting = deferred(place)
+def test_a_forked_child_looks_for_itself(place: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting, other = deferred(place), deferred(place)
+    monkeypatch.setattr("sluiceway.drivers.deferred.FIRST_LOOK", 1000.0)  # so that the thread holds no lock
     waiting.when_done(lambda: None)
-    other = deferred(place)
-    end(place, other)
+    assert len(watchers()) == 1
     child = os.fork()
     if child == 0:
+        monkeypatch.undo()
         told = threading.Event()
-        fresh: DeferredFuture[Any] = DeferredFuture(other.run, place.services)
-        tell_when_seen(fresh, told, watcher)
+        other.when_done(told.set)
+        end(place, other)
         os._exit(0 if told.wait(LONG) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def tell_when_seen(future: DeferredFuture[Any], told: threading.Event, watcher: Watcher) -> None:
-    """Have an event set when the watcher, which was inherited, sees the end."""
-    future._callbacks = [told.set]
-    watcher.watch(future)
