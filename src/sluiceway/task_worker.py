@@ -24,7 +24,8 @@ def serve(*tasks: Any, limit: int | None = 10, timeout: float | None = None) -> 
 
     Args:
         tasks: The tasks.
-        limit: How many runs at once at most, each in a thread; None for any number.
+        limit: How many runs at once at most, each in a thread, not counting those that wait for other deferred runs;
+            None for any number.
         timeout: Seconds after which to take no more calls; None for never.
 
     Raises:

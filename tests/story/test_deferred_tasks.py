@@ -446,6 +446,27 @@ def test_no_more_runs_than_the_limit_are_under_way_at_once(place: Harness) -> No
     assert gate.most == 2
 
 
+def test_a_run_that_waits_for_another_deferred_run_gives_its_place_to_it(place: Harness) -> None:
+    @task
+    def parent(depth: int) -> int:
+        return 0 if depth == 0 else 1 + parent.delay(depth - 1).result(timeout=LONG)
+
+    @task
+    async def parent_in_a_loop(depth: int) -> int:
+        futures = [parent.delay(depth - 1) for _ in range(3)]
+        return 1 + max(await asyncio.gather(*[future.result_async(timeout=LONG) for future in futures]))
+
+    @task
+    def parent_that_passes_the_future_on(depth: int) -> int:
+        return add(1, parent.delay(depth - 1))
+
+    with working(place, parent, parent_in_a_loop, parent_that_passes_the_future_on, limit=1) as worker:
+        assert parent.delay(4).result(timeout=LONG) == 4
+        assert parent_in_a_loop.delay(3).result(timeout=LONG) == 3
+        assert parent_that_passes_the_future_on.delay(2).result(timeout=LONG) == 2
+    assert worker.under_way == 0
+
+
 def test_without_a_limit_all_that_wait_are_under_way(place: Harness) -> None:
     gate = Gate()
 

@@ -7,7 +7,9 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
@@ -17,6 +19,7 @@ from sluiceway.base.errors import StoreError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.decorated import Decorated
+from sluiceway.drivers.deferred import give_place_while_waiting
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.task import run_task
 from sluiceway.model.deferred import DeferredCall
@@ -45,7 +48,8 @@ class TaskWorker:
     Args:
         tasks: The tasks that it serves.
         services: The adapters of this process.
-        limit: How many runs at once at most; None for as many as there are.
+        limit: How many runs at once at most, not counting those that wait for other deferred runs; None for as many
+            as there are.
 
     Raises:
         TypeError: Something is no task.
@@ -63,9 +67,11 @@ class TaskWorker:
         self._recorder = TakingRecorder(services.recorder)
         self._services = Services(services.settings, services.store, self._recorder, services.results, services.clock)
         self._under_way: dict[RunId, _Job] = {}
+        self._away: Counter[RunId] = Counter()
+        """Those of them that wait for deferred runs, for how many, so that others may have their places."""
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._turning = threading.Lock()
-        """Held where a run is about to begin, and where one is given up."""
+        """Held where a run is about to begin, waits for another one, or is given up."""
         self._told_to_end: list[BaseException] = []
 
     @property
@@ -130,7 +136,7 @@ class TaskWorker:
 
     def _claim(self) -> bool:
         """Begin runs that wait, as far as there is room; return whether there were any."""
-        room = AT_ONCE if self.limit is None else self.limit - len(self._under_way)
+        room = AT_ONCE if self.limit is None else self.limit - len(self._under_way) + len(self._away)
         if room <= 0:
             return False
         services = self._services
@@ -207,12 +213,26 @@ class TaskWorker:
             if job.given_up:
                 return
             job.context = context
+        give_place_while_waiting(lambda: self._absence(run.key))
         try:
             state = _driven(context, services)
         except BaseException as error:  # whatever tears through the script itself; it has told the journal
             state = crashed("Task", error, services.clock.now())
         if state.is_completed() and not job.given_up:  # of the others, the script has told
             _logger.info("Task run %r finished in state %s", context.task_run.name, state)
+
+    @contextmanager
+    def _absence(self, key: RunId) -> Generator[None, None, None]:
+        """Let another run have the place of one while that waits: it may be the one that is waited for."""
+        with self._turning:
+            self._away[key] += 1
+        self._bell.put(None)
+        try:
+            yield
+        finally:
+            with self._turning:
+                self._away[key] -= 1
+                self._away += Counter()  # which drops those that wait for none any more
 
     def _give_up(self, job: _Job, why: BaseException) -> None:
         """Tell the journal that a run ends with this process; hand it back, if it has not begun."""

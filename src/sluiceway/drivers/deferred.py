@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from sluiceway.base.errors import MissingResult, StoreError
@@ -28,6 +29,25 @@ _AT_ONCE = 200
 """Runs that are read at once at most."""
 
 _logger = logging.getLogger("sluiceway.futures")
+
+
+class _Here(threading.local):
+    """What the code of this thread does while it waits for a deferred run: nothing, but in a worker."""
+
+    def __init__(self) -> None:
+        self.away: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+_here = _Here()
+
+
+def give_place_while_waiting(away: Callable[[], AbstractContextManager[object]]) -> None:
+    """Have a worker know when its thread waits for a deferred run, which needs a place in a worker itself.
+
+    Args:
+        away: Returns what is entered before the waiting, and left after it. It holds for this thread, for good.
+    """
+    _here.away = away
 
 
 class DeferredFuture(Future[R]):
@@ -106,14 +126,26 @@ class DeferredFuture(Future[R]):
         Raises:
             StoreError: The journal cannot be read.
         """
+        if self.done():
+            return
         deadline = None if timeout is None else time.monotonic() + timeout
         pause, longest = FIRST_LOOK, self.services.settings.deferred_poll_interval
-        while not self.done():
-            left = pause if deadline is None else min(pause, deadline - time.monotonic())
-            if left <= 0:
-                return
-            time.sleep(left)
-            pause = min(2 * pause, longest)
+        with _here.away():
+            while not self.done():
+                left = pause if deadline is None else min(pause, deadline - time.monotonic())
+                if left <= 0:
+                    return
+                time.sleep(left)
+                pause = min(2 * pause, longest)
+
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """Wait, in async code, until the run has ended; the event loop goes on meanwhile.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+        """
+        with _here.away():
+            await super().wait_async(timeout)
 
     def late(self, timeout: float) -> TimeoutError:
         """Return the error of a run that has not ended in time; it says whether a worker has the run.
