@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sluiceway.base.errors import MissingContextError
 from sluiceway.drivers import scope
 from sluiceway.drivers.scope import FlowRunContext, RunContext, TaskRunContext
+from sluiceway.rules.options import plain_tags
 
 __all__ = ["FlowRunContext", "RunContext", "TagsContext", "TaskRunContext", "get_run_context", "tags"]
 
@@ -45,7 +46,7 @@ def tags(*new_tags: str) -> Generator[set[str], None, None]:
     """
     if not all(isinstance(tag, str) for tag in new_tags):
         raise TypeError(f"tags are texts, but {new_tags!r} holds something else.")
-    joined = scope.current_tags() | frozenset(new_tags)
+    joined = scope.current_tags() | plain_tags(new_tags)
     token = scope.enter_tags(joined)
     try:
         yield set(joined)

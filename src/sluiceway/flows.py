@@ -68,7 +68,7 @@ class Flow(Decorated[P, R_co]):
         self.task_runner: Any = _runner_of(task_runner)
         self._version: str | None = version
         self._validator: ParameterValidator | None = self._make_validator() if validate_parameters else None
-        self._policy: FlowPolicy = self._make_policy(given)
+        self.policy: FlowPolicy = self._make_policy(given)
 
     def _make_validator(self) -> ParameterValidator:
         return ParameterValidator(self.fn, self.signature, f"flow {self.name!r}")
@@ -90,7 +90,6 @@ class Flow(Decorated[P, R_co]):
         )
         return FlowPolicy(
             self.name,
-            given["version"],
             options.seconds(given["timeout_seconds"], "timeout_seconds"),
             options.retry_policy(
                 defaults.flows_default_retries if retries is None else retries,
@@ -110,13 +109,6 @@ class Flow(Decorated[P, R_co]):
         )
 
     @property
-    def policy(self) -> FlowPolicy:
-        """What the flow was told about how it is to run."""
-        if self._policy.version is None and self.version is not None:
-            self._policy = self._policy._replace(version=self.version)
-        return self._policy
-
-    @property
     def version(self) -> str | None:
         """The given version, or a hash of the file that holds the function; None where there is none."""
         if self._version is None:
@@ -127,12 +119,12 @@ class Flow(Decorated[P, R_co]):
     @property
     def retries(self) -> int:
         """How many times a failed run is tried again."""
-        return self._policy.retry.retries
+        return self.policy.retry.retries
 
     @property
     def timeout_seconds(self) -> float | None:
         """Seconds after which a run is ended; None for never."""
-        return self._policy.timeout
+        return self.policy.timeout
 
     # --- parameters -----------------------------------------------------------------------------------
 

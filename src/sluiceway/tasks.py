@@ -100,13 +100,13 @@ class Task(Decorated[P, R_co]):
     ) -> None:
         given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
         super().__init__(fn, given)
-        self.name: str = own_name(self.fn) if name is None else check_name(name, "The name of a task")
+        self.name: str = own_name(self.fn) if name is None else check_name(name, "The name of a task", frozenset())
         self.task_key: str = key_of(self.fn, self.name)
         self.version: str | None = version
         self.viz_return_value: Any = viz_return_value
         self.on_rollback_hooks: list[Hook] = list(options.hooks(on_rollback, "on_rollback", "task"))
         self.on_commit_hooks: list[Hook] = list(options.hooks(on_commit, "on_commit", "task"))
-        self._policy: TaskPolicy = self._make_policy(given)
+        self.policy: TaskPolicy = self._make_policy(given)
 
     def _make_policy(self, given: dict[str, Any]) -> TaskPolicy:
         defaults = wiring.defaults()
@@ -144,10 +144,8 @@ class Task(Decorated[P, R_co]):
             cache is None and not any(hooks),
         )
 
-    @property
-    def policy(self) -> TaskPolicy:
-        """What the task was told about how it is to run."""
-        return self._policy
+    def _change_hooks(self, hooks: Hooks) -> None:
+        self.policy = self.policy._replace(hooks=hooks, plain=False)
 
     # --- what the task was told, by the names of the options ----------------------------------------
 

@@ -30,6 +30,16 @@ def test_the_help_lists_every_command(sluiceway: Callable[..., Result]) -> None:
     assert all(f"  {name}" in text for name in COMMANDS)
 
 
+def test_the_version_is_also_an_option(sluiceway: Callable[..., Result]) -> None:
+    assert sluiceway("--version").stdout == sluiceway("version").stdout
+
+
+@pytest.mark.slow
+def test_the_package_can_be_run_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "sluiceway", "nope"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "Error: No such command 'nope'.")
+
+
 @pytest.mark.parametrize("arguments", [(name,) for name in COMMANDS] + SUBCOMMANDS)
 def test_the_help_of_every_command_shows_an_example(
     sluiceway: Callable[..., Result], arguments: tuple[str, ...]

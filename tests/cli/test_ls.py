@@ -50,6 +50,17 @@ def test_a_line_tells_state_flow_name_age_duration_and_id(printed: Callable[...,
     assert "✘ TimedOut" in printed("ls")[1]
 
 
+def test_a_name_takes_one_line_however_it_looks(scribe: Scribe, printed: Callable[..., list[str]]) -> None:
+    scribe.flow_run("two\nlines", "[/bold] \x1b[31m\u202ered", at=HOUR - 1)
+    scribe.flow_run("x" * 5_000, "👩\u200d🚀", at=HOUR)
+    _, long, odd, *others = printed("ls")
+    assert r"two\nlines" in odd
+    assert r"[/bold] \x1b[31m\u202ered" in odd
+    assert "👩\u200d🚀" in long
+    assert len(long) < 500
+    assert len(others) == 3
+
+
 def test_child_runs_are_listed_with_all(as_data: Callable[..., Any]) -> None:
     assert "keen-wren" not in runs(as_data("ls"))
     assert "keen-wren" in runs(as_data("ls", "--all"))

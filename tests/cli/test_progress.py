@@ -85,7 +85,7 @@ def test_calls_are_counted_by_task_as_they_move() -> None:
 def test_a_call_that_started_at_once_is_running() -> None:
     story = Story()
     (call,) = story.calls(1)
-    board, root = board_of(*story.begin, TaskRunStarted(call))
+    board, root = board_of(*story.begin, TaskRunStarted(call, times.now()))
     assert counts(root) == (1, 1, 0, 0, 0)
     board.take(move(call.key, COMPLETED, "Cached"))
     assert counts(root) == (1, 0, 1, 0, 1)
@@ -128,7 +128,9 @@ def test_tasks_outside_flows_and_other_facts_are_passed_over() -> None:
     board = Board()
     lone = TaskRun(ids.new_id(), "lone", "lone")
     line = LogWritten(None, lone.key, 0, 20, "x", "y")
-    assert [board.take(fact) for fact in (TaskRunStarted(lone), move(lone.key, COMPLETED), line)] == [None] * 3
+    assert [board.take(fact) for fact in (TaskRunStarted(lone, times.now()), move(lone.key, COMPLETED), line)] == [
+        None
+    ] * 3
     assert board.roots == {}
 
 
@@ -232,7 +234,7 @@ def test_an_ended_run_is_left_on_the_terminal() -> None:
     display = LiveDisplay(Console(file=out, width=80, force_terminal=True, color_system=None))
     story = Story()
     (call,) = story.calls(1)
-    display([*story.begin, TaskRunStarted(call)])
+    display([*story.begin, TaskRunStarted(call, times.now())])
     display([move(call.key, COMPLETED), *story.end])
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
     assert "✔ census / census-run" in text
@@ -303,3 +305,19 @@ def test_the_process_shows_progress_of_its_flows_to_its_end(place: Harness, monk
 def test_a_process_without_a_terminal_shows_no_progress(place: Harness) -> None:
     show_progress(place.services.recorder)
     assert place.services.recorder.listeners == []
+
+
+def test_names_that_would_break_lines_are_spelled_out() -> None:
+    story = Story("two\nlines")
+    stream = io.StringIO()
+    display = PlainDisplay(stream, every=0)
+    display([*story.begin, *(TaskRunStarted(run, times.now()) for run in story.calls(1, "t\x1b[31m"))])
+    lines = stream.getvalue().splitlines()
+    assert lines
+    assert all(line.startswith(r"two\nlines / two\nlines-run: ") for line in lines)
+    assert r"t\x1b[31m 0/1" in lines[-1]
+    board, root = board_of(*story.begin)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(picture(root, 80))
+    assert r"two\nlines" in console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert board.roots

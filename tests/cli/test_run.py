@@ -106,6 +106,29 @@ def test_the_only_flow_of_a_file_is_run(single: Path, printed: Callable[..., lis
     assert lines[1:] == ["  result: 'Hello Ada'", f"  look at it: sluiceway show {run.name}"]
 
 
+def test_a_run_with_a_name_of_the_flows_making_is_pointed_at_by_its_id(
+    tmp_path: Path, printed: Callable[..., list[str]], place: Harness
+) -> None:
+    path = tmp_path / "daily.py"
+    path.write_text("from sluiceway import flow\n@flow(flow_run_name='every\\nday')\ndef daily():\n    pass\n")
+    first, *_, last = printed("run", str(path))
+    (run,) = place.client.read_flow_runs()
+    assert first.startswith(r"✔ Completed  daily / every\nday  ")
+    assert last == f"  look at it: sluiceway show {run.id}"
+
+
+@pytest.mark.parametrize("target", ["", ".", ":census", "a..b", "no-module", "no_module"])
+def test_what_is_neither_file_nor_module_is_said_not_to_be_there(target: str, refused: Callable[..., str]) -> None:
+    assert refused("run", target) == f"There is no file or module {target.removesuffix(':census')!r}."
+
+
+def test_every_line_of_a_message_is_indented(tmp_path: Path, sluiceway: Callable[..., Result]) -> None:
+    path = tmp_path / "failing.py"
+    path.write_text("from sluiceway import flow\n@flow\ndef failing():\n    raise ValueError('one\\ntwo\\x1b[2J')\n")
+    lines = sluiceway("run", str(path)).stdout.splitlines()
+    assert lines[1:3] == ["  Flow run encountered an exception: ValueError: one", r"  two\x1b[2J"]
+
+
 def test_a_flow_of_several_is_named_after_a_colon(file: Path, printed: Callable[..., list[str]]) -> None:
     assert "  result: 13" in printed("run", f"{file}:add", "--param", "a=3")
     assert any("say-hello" in line for line in printed("run", f"{file}:greet", "-p", "name=Ada"))

@@ -237,3 +237,16 @@ def test_the_tree_of_a_huge_run_reads_only_what_it_shows(
     lines = printed("show")
     assert len(tree(lines)) == 6
     assert lines[-1] == "… there is more; see all of it with --json"
+
+
+def test_names_and_messages_have_no_effect_on_the_terminal(scribe: Scribe, printed: Callable[..., list[str]]) -> None:
+    run = scribe.flow_run(
+        "two\nlines", "r\x1b[2J", state=FAILED, message="one \x1b]0;title\x07\ntwo\tthree", tags=frozenset({"\r"})
+    )
+    scribe.task_run(run, "t\x1bt", "n\nn", state=FAILED, message="\x1b[31mred")
+    shown = "\n".join(printed("show", str(run.id)))
+    assert not set("\x1b\x07\r").intersection(shown)
+    assert r"two\nlines / r\x1b[2J" in shown
+    assert "one \\x1b]0;title\\x07\ntwo" in shown
+    assert r"n\nn" in shown
+    assert r"\x1b[31mred" in shown

@@ -138,6 +138,12 @@ def test_a_name_is_refused_exactly_if_it_is_empty_or_has_a_banned_character(name
             check_name(name, "The name of a flow")
 
 
+@few
+@given(st.text(min_size=1).filter(str.strip))
+def test_a_name_that_is_no_part_of_an_address_may_have_any_characters(name: str) -> None:
+    assert check_name(name, "The name of a task", frozenset()) == name
+
+
 @pytest.mark.parametrize("name", [3, None, b"name", ["name"]])
 def test_a_name_is_a_text(name: Any) -> None:
     with pytest.raises(InvalidNameError, match="The name of a flow must be a text, not"):

@@ -79,15 +79,20 @@ def test_a_collection_completes_exactly_if_all_states_in_it_did(tree: Any) -> No
         assert (state.type, list(states_of(state.data))) == (StateType.COMPLETED, [])
         return
     cancelled = [state for state in incomplete if state.type is StateType.CANCELLED]
-    if cancelled:
-        assert (state.type, state.message) == (
-            StateType.CANCELLED,
-            f"{len(cancelled)}/{len(found)} states cancelled.",
+    paused = [state for state in incomplete if state.type is StateType.PAUSED]
+    failed = [state for state in incomplete if state.type in FINAL_TYPES]
+    kind, counted, verdict = next(
+        judgement
+        for judgement in (
+            (StateType.CANCELLED, cancelled, "cancelled"),
+            (StateType.PAUSED, paused, "paused"),
+            (StateType.FAILED, failed, "failed"),
+            (StateType.FAILED, incomplete, "are not final"),
         )
-    else:
-        assert (state.type, state.message) == (StateType.FAILED, f"{len(incomplete)}/{len(found)} states failed.")
-    ended = [state for state in incomplete if state.type in FINAL_TYPES]
-    assert isinstance(state.data, BaseException) is bool(ended)
+        if judgement[1]
+    )
+    assert (state.type, state.message) == (kind, f"{len(counted)}/{len(found)} states {verdict}.")
+    assert isinstance(state.data, BaseException) is (kind is not StateType.PAUSED)
 
 
 @few
@@ -100,17 +105,44 @@ def test_whatever_is_returned_the_state_is_final_or_a_pause(tree: Any) -> None:
 
 
 @few
-@given(sources)
-def test_a_returned_state_is_the_state(source: Any) -> None:
-    given_state = source.state if isinstance(source, Future) else source
+@given(states)
+def test_a_returned_state_is_the_state(given_state: State[Any]) -> None:
     before = (given_state.type, given_state.moment)
-    state = outcomes.returned(source, MOMENT)
+    state = outcomes.returned(given_state, MOMENT)
     if given_state.is_final() or given_state.is_paused():
         assert (state.type, state.name, state.message) == (given_state.type, given_state.name, given_state.message)
         assert state is not given_state
     else:
         assert (state.type, type(state.data)) == (StateType.FAILED, UnfinishedRun)
     assert (given_state.type, given_state.moment) == before, "the state of the other run stays as it is"
+
+
+@few
+@given(states)
+def test_a_returned_future_is_judged_as_one_of_a_list_is(given_state: State[Any]) -> None:
+    alone, listed = (outcomes.returned(value, MOMENT) for value in (Future(given_state), [Future(given_state)]))
+    assert (alone.type, alone.name, alone.message) == (listed.type, listed.name, listed.message)
+
+
+@few
+@given(st.lists(states, min_size=1), st.sampled_from([list, tuple, set]))
+def test_a_task_that_returns_nothing_but_states_is_judged_by_them(given_states: list[State[Any]], kind: Any) -> None:
+    value = kind(given_states)
+    assert outcomes.tells_state(value)
+    state, judged = outcomes.told(value, MOMENT), outcomes.returned(value, MOMENT)
+    assert (state.type, state.message) == (judged.type, judged.message)
+    if state.type is StateType.COMPLETED:
+        assert state.data is value
+
+
+@few
+@given(
+    st.one_of(
+        st.integers(), st.lists(st.integers()), st.tuples(states, st.integers()), st.dictionaries(st.integers(), states)
+    )
+)
+def test_a_task_that_returns_anything_else_is_not_judged_by_it(value: Any) -> None:
+    assert not outcomes.tells_state(value)
 
 
 @few

@@ -108,7 +108,7 @@ def test_values_stay_behind_and_all_that_the_journal_needs_goes_along(pipe: Pipe
     run.state = State(StateType.RUNNING, data=threading.Lock())
     state = State(StateType.COMPLETED, "Cached", "told", threading.Lock(), state_details=StateDetails(cache_key="k"))
     state.moment = 42
-    recorder.record(TaskRunStarted(run))
+    recorder.record(TaskRunStarted(run, 42))
     recorder.record(TaskRunMoved(run.key, state, 1, NOTHING))
     recorder.drain()
     started, moved = pipe.items
@@ -117,6 +117,25 @@ def test_values_stay_behind_and_all_that_the_journal_needs_goes_along(pipe: Pipe
     assert moved.state.state_details.cache_key == "k"
     assert moved.state.data is None
     assert moved.result is NOTHING
+
+
+class Unknown(str):
+    """A text of a class that cannot be pickled, as one of a script that the other process did not load."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("nobody knows this class")
+
+
+def test_what_cannot_be_pickled_is_said_and_holds_up_nothing_else(pipe: Pipe) -> None:
+    said: list[str] = []
+    recorder = PipeRecorder(pipe.send, 0.0001, said.append)
+    recorder.record(LogWritten(None, None, 1, 20, "logger", Unknown("x")))
+    recorder.record(_line(2))
+    assert pipe.arrived.wait(PATIENCE)
+    recorder.record(_line(3))
+    recorder.close()
+    assert pipe.items == [_line(2), _line(3)]
+    assert said == ["LogWritten could not be recorded, since it cannot be sent: TypeError: nobody knows this class"]
 
 
 # --- log lines ----------------------------------------------------------------------------------
@@ -148,6 +167,14 @@ def test_a_log_record_arrives_with_its_message_level_time_and_attributes(
     assert (record.getMessage(), record.levelno, record.name) == ("one of 2", logging.WARNING, logger.name)
     assert (vars(record)["task_run_key"], vars(record)["who"]) == (b"key", "me")
     assert record.created > 0
+
+
+def test_an_attribute_of_a_class_that_only_the_script_knows_arrives_as_text(
+    pipe: Pipe, recorder: PipeRecorder, logger: logging.Logger
+) -> None:
+    logger.info("hello", extra={"who": Unknown("me")})
+    (record,) = _records(pipe, recorder)
+    assert vars(record)["who"] == "'me'"
 
 
 def test_a_traceback_arrives_as_text(pipe: Pipe, recorder: PipeRecorder, logger: logging.Logger) -> None:

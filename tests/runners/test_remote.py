@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from sluiceway.exceptions import CrashedRun, MissingContextError, SerializationE
 from sluiceway.model.facts import FlowRunMoved, TaskRunMoved
 from sluiceway.runners.child import ENTRY, run_collected
 from sluiceway.runners.parcels import BEGUN, ENDED
+from sluiceway.runners.remote import Errand
 from sluiceway.task_runners import ThreadPoolTaskRunner
 from sluiceway.testing import Harness
 from tests.runners.here import PATIENCE, HeldTaskRunner, HereTaskRunner, taken_for_another_process
@@ -278,8 +280,23 @@ def test_a_call_whose_process_died_has_crashed() -> None:
     assert isinstance(state.data, CrashedRun)
 
 
-def test_runs_within_a_call_whose_process_died_have_crashed(
-    sluiceway_harness: Harness, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("end", "caller", "why"),
+    [
+        (lambda errand: errand.lose("The process ended."), "Crashed", "The process ended."),
+        (
+            lambda errand: errand.fail(ValueError("no")),
+            "Failed",
+            "The task run that it belonged to could not go on.",
+        ),
+    ],
+)
+def test_runs_within_a_call_whose_process_died_or_was_given_up_have_crashed(
+    end: Callable[[Errand], None],
+    caller: str,
+    why: str,
+    sluiceway_harness: Harness,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @flow(task_runner=HeldTaskRunner())
     def dies() -> None:
@@ -287,7 +304,7 @@ def test_runs_within_a_call_whose_process_died_have_crashed(
         (errand,) = HeldTaskRunner.next()
         sent, _ = run_collected(ENTRY, errand.parcel)
         errand.take(_without_the_end(sent))
-        errand.lose("The process ended with exit code 3.")
+        end(errand)
         future.wait()
 
     with taken_for_another_process(monkeypatch):
@@ -296,12 +313,12 @@ def test_runs_within_a_call_whose_process_died_have_crashed(
     task_runs = {run.name.rpartition("-")[0]: run for run in sluiceway_harness.client.read_task_runs()}
     flow_runs = {run.flow_name: run for run in sluiceway_harness.client.read_flow_runs()}
     assert {name: run.state_name for name, run in task_runs.items()} == {
-        "calls_a_flow": "Crashed",
+        "calls_a_flow": caller,
         "child-flow": "Crashed",
         "double": "Crashed",
     }
     assert flow_runs["child-flow"].state_name == "Crashed"
-    assert flow_runs["child-flow"].state.message == "The process ended with exit code 3."
+    assert flow_runs["child-flow"].state.message == why
 
 
 def _without_the_end(batches: list[bytes]) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sluiceway.engine.ops import Invoke, Record
+from sluiceway.engine.ops import Invoke
+from sluiceway.model.facts import FACTS
 from sluiceway.testing.scripts import DieAt, Played, play, script_of, services_in_memory
 from tests.scripts import journals, programs
 from tests.scripts.programs import Program
@@ -83,7 +84,7 @@ def test_a_stopped_driver_performs_nothing_more() -> None:
 
 
 def _recorded(played: Played[object]) -> int:
-    return sum(isinstance(step.op, Record) for step in played.steps)
+    return sum(isinstance(step.op, FACTS) for step in played.steps)
 
 
 def test_a_generator_that_is_iterated_over_emits_its_values() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sluiceway.engine.ops import Record
+from sluiceway.model.facts import FACTS
 from sluiceway.testing.scripts import DieAt, Played, Step, play, script_of
 from tests.scripts import journals, programs
 from tests.scripts.programs import Program
@@ -41,7 +41,7 @@ def _points(make: Make) -> Iterator[DieAt]:
 
 
 def _facts(steps: list[Step]) -> list[str]:
-    return [str(step).strip() for step in steps if isinstance(step.op, Record)]
+    return [str(step).strip() for step in steps if isinstance(step.op, FACTS)]
 
 
 @every_program

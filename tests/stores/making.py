@@ -84,7 +84,7 @@ def _lives(kinds: Sequence[StateType], at: Moment) -> list[State[Any]]:
 def finished_task_facts(run: TaskRun, at: Moment = NOON, result: StoredResult = NOTHING) -> list[Fact]:
     """Return the facts of a task that ran at once, as nearly all do."""
     run.start = at
-    return [TaskRunStarted(run), TaskRunMoved(run.key, state(StateType.COMPLETED, at + 5_000), 1, result)]
+    return [TaskRunStarted(run, at), TaskRunMoved(run.key, state(StateType.COMPLETED, at + 5_000), 1, result)]
 
 
 def log_line(

@@ -125,7 +125,7 @@ def test_a_task_run_is_read_back_as_it_was_created(store: Store) -> None:
 
 def test_a_task_run_that_started_at_once_was_pending_and_running_at_the_same_moment(store: Store) -> None:
     run = task_run(start=NOON)
-    store.write([TaskRunStarted(run)])
+    store.write([TaskRunStarted(run, NOON)])
     assert store.read_history(run.key) == (
         StoredState(PENDING, "Pending", NOON),
         StoredState(RUNNING, "Running", NOON),
@@ -217,8 +217,8 @@ def test_a_run_that_runs_again_started_when_it_first_did(store: Store) -> None:
 
 
 def test_a_task_run_that_only_waited_for_a_thread_was_pending_meanwhile(store: Store) -> None:
-    run = task_run()
-    store.write([TaskRunCreated(run, state(PENDING), state(RUNNING, NOON + SECOND))])
+    run = task_run(start=NOON + SECOND)
+    store.write([TaskRunStarted(run, NOON)])
     assert [(entry.type, entry.moment) for entry in store.read_history(run.key)] == [
         (PENDING, NOON),
         (RUNNING, NOON + SECOND),

@@ -22,7 +22,7 @@ def test_the_first_final_state_of_a_run_holds(store: Store, batches: int) -> Non
     completed, crashed = State[None](StateType.COMPLETED), State[None](StateType.CRASHED)
     completed.moment = crashed.moment = now()
     facts: list[Fact] = [
-        TaskRunStarted(run),
+        TaskRunStarted(run, run.start),
         TaskRunMoved(run.key, completed, 1, RESULT),
         TaskRunMoved(run.key, crashed, 1),
     ]

@@ -171,14 +171,18 @@ def test_a_value_that_no_database_takes_is_no_fault_of_the_database(
 
 
 def test_text_that_is_no_unicode_is_spelled_out(sqlite: SqliteStore) -> None:
-    run = flow_run(given_name="caf\udce9", tags=frozenset({"\ud800"}), parameters={"file": "\udce9"})
+    run = flow_run(
+        flow_name="\ud800", given_name="caf\udce9", tags=frozenset({"\ud800"}), parameters={"file": "\udce9"}
+    )
     sqlite.write([FlowRunCreated(run, state(StateType.PENDING)), log_line("no such file: caf\udce9", run)])
+    sqlite.write(finished_task_facts(task_run(task_name="\ud801")))
     sqlite.write([ResultCached(CachedResult("\udce9", StoredResult("json", b"1"), 0))])
     (line,) = sqlite.read_logs().items
     assert line.message == r"no such file: caf\udce9"
     found = sqlite.read_flow_run(run.key)
     assert found is not None
-    assert (found.name, found.parameters) == (r"caf\udce9", {"file": "\udce9"})
+    assert (found.flow_name, found.name, found.parameters) == (r"\ud800", r"caf\udce9", {"file": "\udce9"})
+    assert [task_run.task_name for task_run in sqlite.read_task_runs().items] == [r"\ud801"]
     assert sqlite.read_cached("\udce9") is not None
 
 

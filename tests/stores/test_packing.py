@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluiceway.model.states import STATE_CODES, State, StateDetails, StateType
-from sluiceway.stores.sqlite.packing import pack_inputs, pack_states, unpack_inputs, unpack_states
-from tests.stores.making import NOON, state
+from sluiceway.model.states import COMPLETED, PENDING, RUNNING, STATE_CODES, State, StateDetails, StateType
+from sluiceway.stores.sqlite.packing import pack_completed, pack_inputs, pack_states, unpack_inputs, unpack_states
+from tests.stores.making import state
 
 TEXTS = st.none() | st.text(max_size=5) | st.just("\ud800")
 DETAILS = st.none() | st.builds(StateDetails, cache_key=st.none() | st.text(max_size=3), retriable=st.booleans())
@@ -33,7 +33,12 @@ def test_a_plain_state_takes_eight_bytes() -> None:
     states = [state(StateType.PENDING), state(StateType.RUNNING), state(StateType.COMPLETED)]
     history, *_ = pack_states(states)
     assert len(history) == 24
-    assert pack_states(states[2:], begun=NOON) == pack_states(states)
+
+
+@given(MOMENTS, MOMENTS, MOMENTS)
+def test_the_history_of_a_plain_run_is_packed_as_any_other(called: int, began: int, ended: int) -> None:
+    states = [state(PENDING, called), state(RUNNING, began), state(COMPLETED, ended)]
+    assert pack_completed(called, began, ended) == pack_states(states)[0]
 
 
 @given(st.dictionaries(st.text(max_size=4), st.lists(KEYS, max_size=3).map(tuple), max_size=3))

@@ -160,8 +160,8 @@ class Walk:
         draw = self.draw
         run = self.new_task_run()
         if draw(st.booleans()):
-            return TaskRunStarted(run)
-        return TaskRunCreated(run, draw(STATES), draw(st.none() | STATES))
+            return TaskRunStarted(run, draw(MOMENTS))
+        return TaskRunCreated(run, draw(STATES))
 
     def task_run_deferred(self) -> Fact:
         upstream = self.draw(self.keys_of(self.task_runs))

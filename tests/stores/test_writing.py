@@ -69,7 +69,7 @@ def test_a_run_that_is_created_and_ends_in_one_batch_is_one_row_that_is_inserted
     flow, task = flow_run(), task_run()
     batch = fold([*flow_facts(flow, StateType.RUNNING, StateType.COMPLETED), *finished_task_facts(task)], numbers)
     assert batch.complete
-    assert {name for name, values in batch.rows.items() if values} == {"create_flow_runs", "create_task_runs"}
+    assert {name for name, values in batch.rows.items() if values} == {"create_flow_runs", "create_completed_task_runs"}
 
 
 def test_values_are_bound_without_a_search_for_adapters() -> None:

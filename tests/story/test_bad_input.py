@@ -433,6 +433,85 @@ def test_a_program_that_is_interrupted_ends_soon_says_so_and_leaves_its_journal_
     assert states == {("quick", "Completed"), ("slow", "Crashed"), ("inner", "Crashed")}
 
 
+ASYNC_PROGRAM = """
+import asyncio
+from sluiceway import flow, task
+
+waiting = 0
+
+@task
+async def slow():
+    global waiting
+    waiting += 1
+    if waiting == 3:
+        print("waiting", flush=True)
+    await asyncio.sleep(120)
+
+@flow
+async def inner():
+    await asyncio.gather(slow(), slow())
+
+@flow
+async def outer():
+    await inner()
+
+@flow
+async def other():
+    await slow()
+
+async def main():
+    await asyncio.gather(outer(), other())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_program_of_async_flows_that_is_terminated_says_so_of_all_of_them(
+    tmp_path: Path, sluiceway_home: Path
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(ASYNC_PROGRAM)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGTERM, complaint
+    with get_client(sync_client=True) as client:
+        flow_runs, task_runs = client.read_flow_runs(), client.read_task_runs()
+    assert {(run.flow_name, run.state.message) for run in flow_runs} == {
+        (name, "Flow run was cancelled by the event loop: The process received signal 15.")
+        for name in ("outer", "inner", "other")
+    }
+    assert [run.state_name for run in task_runs] == ["Crashed"] * 4
+
+
+def test_async_flows_leave_the_handler_of_the_signal_as_it_was() -> None:
+    import asyncio
+
+    @flow
+    async def looks() -> object:
+        return signal.getsignal(signal.SIGTERM)
+
+    async def both() -> list[object]:
+        return await asyncio.gather(looks(), looks())
+
+    def own(*_: object) -> None: ...
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert before not in asyncio.run(both())
+    assert signal.getsignal(signal.SIGTERM) is before
+    signal.signal(signal.SIGTERM, own)
+    try:
+        assert asyncio.run(both()) == [own, own]
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.slow
 def test_a_disk_quota_that_is_met_by_a_real_process_does_not_change_its_result(
     tmp_path: Path, sluiceway_home: Path

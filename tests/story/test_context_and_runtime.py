@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -277,6 +278,19 @@ def test_runs_of_all_kinds_get_the_tags_that_hold_where_they_are_called(sluicewa
         "outer": {"outer"},
         "child": {"outer", "inner"},
     }
+
+
+def test_tags_of_an_enumeration_are_kept_as_plain_texts() -> None:
+    class Stage(StrEnum):
+        LIVE = "live"
+
+    @task(tags=[Stage.LIVE])
+    def staged() -> list[str]:
+        return runtime.task_run.tags
+
+    assert [type(tag) for tag in staged()] == [str]
+    with tags(Stage.LIVE) as joined:
+        assert [(tag, type(tag)) for tag in joined] == [("live", str)]
 
 
 def test_tags_are_texts() -> None:

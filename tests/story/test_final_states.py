@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from sluiceway import flow, task
+from sluiceway import flow, quote, task
 from sluiceway.exceptions import CancelledRun, CrashedRun, FailedRun, PausedRun, UnfinishedRun
-from sluiceway.states import Cancelled, Completed, Crashed, Failed, Paused, Running
+from sluiceway.states import Cancelled, Completed, Crashed, Failed, Paused, Running, State
 from sluiceway.testing import Harness
 
 pytestmark = pytest.mark.usefixtures("sluiceway_harness")
@@ -93,6 +95,81 @@ def test_returned_futures_that_did_not_complete_fail_the_run_with_a_message_that
     assert (state.name, state.message) == ("Failed", "2/3 states failed.")
     with pytest.raises(ValueError, match="bad"):
         some()
+
+
+def test_a_returned_future_that_did_not_complete_is_counted_too() -> None:
+    @flow
+    def one():  # type: ignore[no-untyped-def]
+        return bad.submit()
+
+    state = one(return_state=True)
+    assert (state.name, state.message) == ("Failed", "1/1 states failed.")
+    with pytest.raises(ValueError, match="bad"):
+        one()
+
+
+def test_returned_states_that_all_completed_are_said_to() -> None:
+    @flow
+    def all_good():  # type: ignore[no-untyped-def]
+        return [good.submit(1), good.submit(2)]
+
+    state = all_good(return_state=True)
+    assert (state.message, state.data) == ("All states completed.", [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("returned", "name", "message"),
+    [
+        ([Completed(), Running()], "Failed", "1/2 states are not final."),
+        ([Completed(), Running(), Failed()], "Failed", "1/3 states failed."),
+        ([Completed(), Failed(), Paused()], "Paused", "1/3 states paused."),
+        ([Paused(), Failed(), Cancelled()], "Cancelled", "1/3 states cancelled."),
+    ],
+)
+def test_cancelled_ones_decide_before_paused_failed_and_unfinished_ones(
+    returned: list[State[Any]], name: str, message: str
+) -> None:
+    @flow
+    def mixed():  # type: ignore[no-untyped-def]
+        return returned
+
+    state = mixed(return_state=True)
+    assert (state.name, state.message) == (name, message)
+
+
+def test_a_run_that_was_not_ready_is_not_final() -> None:
+    @flow
+    def waits():  # type: ignore[no-untyped-def]
+        return [good.submit(bad.submit()), good.submit()]
+
+    assert waits(return_state=True).message == "1/2 states are not final."
+    with pytest.raises(UnfinishedRun, match="1/2 states are not final"):
+        waits()
+
+
+def test_a_task_that_returns_states_is_judged_by_them() -> None:
+    @task
+    def checks(*parts: State[Any]) -> list[State[Any]]:
+        return list(parts)
+
+    @task
+    def counts(*parts: State[Any]) -> list[Any]:
+        return [len(parts), *parts]
+
+    @flow
+    def judged() -> list[State[Any]]:
+        parts = quote(Completed(data=1)), quote(Failed(message="no"))
+        return [
+            checks(*parts, return_state=True),
+            checks(parts[0], return_state=True),
+            counts(*parts, return_state=True),
+        ]
+
+    mixed, complete, other = judged.fn()
+    assert (mixed.name, mixed.message) == ("Failed", "1/2 states failed.")
+    assert (complete.name, complete.message) == ("Completed", "All states completed.")
+    assert [state.data for state in complete.data] == [1]
+    assert (other.name, other.message) == ("Completed", None)
 
 
 def test_returned_states_in_any_collection_are_judged() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluiceway import wiring
 from sluiceway.exceptions import ConfigurationError
 from sluiceway.settings import SETTINGS, Setting, Settings, get_current_settings, temporary_settings
 from sluiceway.wiring.configuration import MASK, load_settings
@@ -521,6 +522,18 @@ def test_settings_can_be_changed_for_a_while() -> None:
             assert get_current_settings().tasks_default_retries == 2
         assert get_current_settings() is settings
     assert get_current_settings() == before
+
+
+def test_services_that_cannot_be_closed_are_not_used_any_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise OSError("the disk is gone")
+
+    before = wiring.services()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(before), "close", broken)
+        with pytest.raises(OSError, match="the disk is gone"), wiring.use(wiring.build(before.settings)):
+            pass
+    assert wiring.services() is before
 
 
 def test_settings_come_back_after_an_error() -> None:

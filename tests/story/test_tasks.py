@@ -14,6 +14,7 @@ from sluiceway.exceptions import (
     MappingMissingIterable,
     ParameterBindError,
     ReservedArgumentError,
+    SluicewayError,
     UpstreamTaskError,
 )
 from sluiceway.futures import Future, FutureList
@@ -36,6 +37,10 @@ def add(a: int, b: int = 10) -> int:
 @task
 def bad() -> int:
     raise ValueError("bad")
+
+
+def test_a_name_may_have_the_characters_that_those_of_flows_may_not() -> None:
+    assert task(name="load / clean > 50% & save")(ident.fn).name == "load / clean > 50% & save"
 
 
 # --- dependencies -------------------------------------------------------------------------------
@@ -202,6 +207,37 @@ def test_map_without_an_iterable_says_so(argument: Any) -> None:
 
     with pytest.raises(MappingMissingIterable, match="at least one iterable"):
         mapped()
+
+
+def test_map_accepts_states_of_iterables() -> None:
+    @flow
+    def mapped() -> list[Any]:
+        return add.map(ident([1, 2], return_state=True)).result()
+
+    assert mapped() == [11, 12]
+
+
+def test_map_over_the_items_of_a_failed_run_says_which_one_it_was() -> None:
+    @flow
+    def mapped() -> None:
+        failed = bad.submit()
+        with pytest.raises(UpstreamTaskError, match=f"Upstream task run '{failed.task_run_id}' did not reach"):
+            ident.map(failed)
+        with pytest.raises(UpstreamTaskError, match=r"Upstream state Failed\('Task run encountered"):
+            ident.map(bad(return_state=True))
+
+    mapped()
+
+
+def test_map_waits_for_a_single_future_or_several() -> None:
+    @flow
+    def mapped() -> list[Any]:
+        first = ident.submit(0)
+        with pytest.raises(SluicewayError, match="wait_for takes a future or a collection of futures, not 3"):
+            ident.map([1], wait_for=3)
+        return [ident.map([1], wait_for=first).result(), ident.map([2], wait_for=ident.map([1])).result()]
+
+    assert mapped() == [[1], [2]]
 
 
 def test_map_over_a_failed_upstream_leaves_that_item_not_ready() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -334,3 +336,83 @@ def test_a_run_that_waited_for_a_thread_was_pending_meanwhile(sluiceway_harness:
     assert (pending.name, running.name) == ("Pending", "Running")
     assert (running.timestamp - pending.timestamp).total_seconds() >= 0.02
     assert queued.start_time == running.timestamp
+
+
+def test_calls_that_follow_one_another_stay_on_one_thread() -> None:
+    names = set()
+
+    @task
+    def noted() -> None:
+        names.add(threading.current_thread().name)
+
+    @flow
+    def one_by_one() -> None:
+        for _ in range(50):
+            noted.submit().result()
+
+    one_by_one()
+    assert names == {"sluiceway-worker-0"}
+
+
+def test_a_callback_that_submits_and_waits_finds_a_thread() -> None:
+    asked, results = threading.Event(), []
+
+    @task
+    def first() -> None:
+        asked.wait(5)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    def calls_back() -> None:
+        future = first.submit()
+        future.add_done_callback(lambda _: results.append(ident.submit("second").result(timeout=5)))
+        asked.set()
+
+    calls_back()
+    assert results == ["second"]
+
+
+def test_where_the_system_gives_no_more_threads_those_that_there_are_do_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ordinary = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("sluiceway-worker") and thread.name != "sluiceway-worker-0":
+            raise RuntimeError("can't start new thread")
+        ordinary(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    @flow
+    def fan() -> list[int]:
+        return ident.map(range(50)).result()
+
+    assert fan() == list(range(50))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 3, 16])
+def test_however_threads_take_turns_no_call_is_left_behind(workers: int, hurried: None) -> None:
+    @task
+    def fans_out(n: int) -> int:
+        return sum(future.result() for future in ident.map(range(n)))
+
+    @flow(task_runner=ThreadPoolTaskRunner(workers))
+    def mixes() -> int:
+        total = 0
+        for n in range(60):
+            total += ident.submit(n).result(timeout=30)
+            total += sum(ident.map(range(20)).result(timeout=30))
+            total += sum(fans_out.map([n % 5] * 10).result(timeout=30))
+        return total
+
+    assert mixes() == sum(n + 190 + 10 * sum(range(n % 5)) for n in range(60))
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Have threads take turns after ten microseconds, not five milliseconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sluiceway.base.ids import RunId
+from sluiceway.base.times import Moment
 from sluiceway.model.facts import Fact, TaskRunCreated, TaskRunMoved, TaskRunStarted
 from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import PENDING, RUNNING
@@ -55,11 +56,9 @@ class TakingRecorder:
         if isinstance(fact, TaskRunMoved):
             self._recorder.record(self._with_error(fact))
         elif isinstance(fact, TaskRunStarted) and fact.run.key in self._taken:
-            self._start(fact.run)
+            self._start(fact.run, fact.called)
         elif isinstance(fact, TaskRunCreated) and fact.run.key in self._taken:
             self._recorder.record(TaskRunMoved(fact.run.key, fact.state, 0))
-            if fact.running is not None:
-                self._recorder.record(TaskRunMoved(fact.run.key, fact.running, fact.run.run_count))
         else:
             self._recorder.record(fact)
 
@@ -74,13 +73,13 @@ class TakingRecorder:
     def close(self) -> None:
         """Do nothing: the way into the journal belongs to the process."""
 
-    def _start(self, run: TaskRun) -> None:
-        moment = run.start or 0
-        self._recorder.record(TaskRunMoved(run.key, stamped(PENDING, moment), 0))
-        self._recorder.record(TaskRunMoved(run.key, stamped(RUNNING, moment), run.run_count))
+    def _start(self, run: TaskRun, called: Moment) -> None:
+        self._recorder.record(TaskRunMoved(run.key, stamped(PENDING, called), 0))
+        self._recorder.record(TaskRunMoved(run.key, stamped(RUNNING, run.start or called), run.run_count))
 
     def _with_error(self, fact: TaskRunMoved) -> TaskRunMoved:
         error = fact.state.data
         if not (isinstance(error, Exception) and fact.state.is_final() and self._taken.get(fact.run_key)):
             return fact
-        return fact._replace(result=kept_error(error))
+        result = kept_error(error)
+        return TaskRunMoved(fact.run_key, fact.state, fact.run_count, result, fact.name, fact.cache_key)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from _blake2 import blake2b  # what `hashlib.blake2b` is; `hashlib` would load OpenSSL
 from collections.abc import Callable, Mapping
-from struct import Struct
 
 from sluiceway.base.errors import HashError
 from sluiceway.base.previews import cut, preview
@@ -63,32 +62,47 @@ def code_hash(function: object, name: str = "function") -> bytes:
     return _hashed(lambda graph: CodeWalk(home), function, name)
 
 
-def call_hash(parameters: Mapping[str, object]) -> tuple[int, str | None]:
+def plain_call(parameters: Mapping[str, object]) -> str | None:
+    """Return a text that tells the arguments of a call in full, so that it stands for them like a hash.
+
+    Args:
+        parameters: The bound arguments by name, all of them plain values (`PLAIN`).
+
+    Returns:
+        The text; None where it would be longer than a preview may be.
+    """
+    try:
+        text = ", ".join([f"{name}={value!r}" for name, value in parameters.items()])
+    except ValueError:  # an integer with too many digits for a text
+        return None
+    return text if len(text) <= PREVIEW_LIMIT else None
+
+
+def call_hash(parameters: Mapping[str, object]) -> tuple[int, str]:
     """Return a signed integer of 64 bits, and a short text, that stand for the arguments of a call.
 
     Arguments that cannot be hashed count by their types, and functions by their code, not by what it reads.
 
     Args:
         parameters: The bound arguments by name.
+
+    Returns:
+        Zero and a text that tells the arguments in full, if they are plain and few. Else their hash, which is
+        not zero, and a preview.
     """
-    try:
-        shown = []
-        for name, value in parameters.items():
-            if type(value) not in PLAIN:
-                return _slow_call_hash(parameters)
-            shown.append(f"{name}={value!r}")
-    except ValueError:  # an integer with too many digits for a text
-        return _slow_call_hash(parameters)
-    text = ", ".join(shown)
-    number: int = _first_integer(blake2b(text.encode()).digest())[0]
-    return number, text if len(text) <= PREVIEW_LIMIT else cut(text, PREVIEW_LIMIT)
+    if PLAIN.issuperset(map(type, parameters.values())):
+        text = plain_call(parameters)
+        if text is not None:
+            return 0, text
+    return _slow_call_hash(parameters)
 
 
-_first_integer = Struct("<q56x").unpack
-"""Reads the first eight of 64 bytes; faster than asking BLAKE2b for a digest of eight bytes."""
+def text_hash(text: str) -> int:
+    """Return a signed integer of 64 bits, not zero, that stands for a text."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass")).digest()[:8], "little", signed=True) or 1
 
 
-def _slow_call_hash(parameters: Mapping[str, object]) -> tuple[int, str | None]:
+def _slow_call_hash(parameters: Mapping[str, object]) -> tuple[int, str]:
     parts: list[bytes] = []
     for name, value in parameters.items():
         try:
@@ -98,7 +112,7 @@ def _slow_call_hash(parameters: Mapping[str, object]) -> tuple[int, str | None]:
         parts += (name.encode(), token)
     room = PREVIEW_LIMIT // max(1, min(len(parameters), 4))
     text = ", ".join([f"{name}={preview(value, room)}" for name, value in parameters.items()])
-    return int.from_bytes(node(b"call", parts)[-8:], "little", signed=True), cut(text, PREVIEW_LIMIT)
+    return int.from_bytes(node(b"call", parts)[-8:], "little", signed=True) or 1, cut(text, PREVIEW_LIMIT)
 
 
 def _hashed(walk: Callable[[bool], Walk], value: object, name: str) -> bytes:

@@ -6,7 +6,7 @@ from sluiceway.base.errors import InvalidNameError
 from sluiceway.base.ids import RunId
 
 BANNED_CHARACTERS = frozenset("/%&><")
-"""Characters that names may not contain, since names are parts of addresses."""
+"""Characters that names of flows may not contain, since they are parts of addresses. Those of tasks are not."""
 
 _QUALITIES = (
     "able agile amber apt arctic azure bold brave brisk bright calm candid clear clever coral cosmic crisp "
@@ -42,21 +42,22 @@ def run_name(run_id: RunId) -> str:
     return f"{quality}-{_CREATURES[(seed >> 16) % len(_CREATURES)]}"
 
 
-def check_name(name: object, what: str) -> str:
+def check_name(name: object, what: str, banned: frozenset[str] = BANNED_CHARACTERS) -> str:
     """Return the name if it may be one.
 
     Args:
         name: The name that a user gave.
         what: What it is to name, for the message.
+        banned: Characters that it may not contain.
 
     Raises:
-        InvalidNameError: It is empty, no text, or contains one of `/ % & > <`.
+        InvalidNameError: It is empty, no text, or contains a banned character.
     """
     if not isinstance(name, str):
         raise InvalidNameError(f"{what} must be a text, not {name!r} ({type(name).__name__}).")
     if not name.strip():
         raise InvalidNameError(f"{what} must not be empty.")
-    banned = sorted(BANNED_CHARACTERS.intersection(name))
-    if banned:
-        raise InvalidNameError(f"{what} {name!r} contains {' '.join(banned)}; leave out / % & > <.")
+    found = sorted(banned.intersection(name))
+    if found:
+        raise InvalidNameError(f"{what} {name!r} contains {' '.join(found)}; leave out / % & > <.")
     return name

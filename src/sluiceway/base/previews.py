@@ -55,6 +55,33 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+_UNRULY = {
+    code: repr(chr(code))[1:-1]
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""Control characters, further ends of lines and changes of direction, each spelled out as Python does."""
+
+_UNRULY_IN_LINES = {code: text for code, text in _UNRULY.items() if chr(code) not in "\n\t"}
+
+
+def on_one_line(text: str) -> str:
+    """Return a text that users gave as it can be shown among others: what breaks or turns a line is spelled out.
+
+    Args:
+        text: Such as the name of a run.
+    """
+    return text if text.isprintable() else text.translate(_UNRULY)
+
+
+def on_lines(text: str) -> str:
+    """Return a text of many lines that can be shown on a terminal without effect on it.
+
+    Args:
+        text: Such as a message.
+    """
+    return text.translate(_UNRULY_IN_LINES)
+
+
 def _text(value: Any, limit: int, depth: int) -> str:
     kind = type(value)
     if value is None or kind in (bool, float, complex):

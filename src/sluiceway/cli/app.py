@@ -53,7 +53,16 @@ class _LazyGroup(click.Group):
             raise click.ClickException(str(error)) from error
 
 
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.invoke(import_module("sluiceway.cli.version").command)
+        ctx.exit()
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Run flows and see what became of them.

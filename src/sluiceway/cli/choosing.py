@@ -6,6 +6,7 @@ import re
 from uuid import UUID
 
 from sluiceway.base import times
+from sluiceway.base.previews import on_one_line
 from sluiceway.cli.printing import Refusal, ago
 from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
 from sluiceway.model.runs import FlowRun, TaskRun
@@ -84,5 +85,7 @@ def _candidates(runs: list[FlowRun | TaskRun]) -> str:
     for run in runs:
         kind = run.flow_name if isinstance(run, FlowRun) else run.task_name
         when = ago(times.from_datetime(run.created), now)
-        lines.append(f"  {run.id}  {run.name}  ({kind}, {run.state_name or 'no state'}, {when})")
+        lines.append(
+            f"  {run.id}  {on_one_line(run.name)}  ({on_one_line(kind)}, {run.state_name or 'no state'}, {when})"
+        )
     return "\n".join(lines)

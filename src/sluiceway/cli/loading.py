@@ -153,6 +153,8 @@ def _module_name(path: str) -> str:
 
 
 def _load_module(name: str, missing: type[MissingFlowError | MissingTaskError]) -> ModuleType:
+    if not all(map(str.isidentifier, name.split("."))):
+        raise missing(f"There is no file or module {name!r}.")
     sys.path.insert(0, os.getcwd())
     try:
         return import_module(name)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import click
 
 from sluiceway.base import times
+from sluiceway.base.previews import cut, on_one_line
 from sluiceway.cli.journal import journal
 from sluiceway.cli.printing import Refusal, ago, console, duration_of, json_option, print_json, state_text
 from sluiceway.cli.records import flow_run_record
@@ -18,6 +19,9 @@ from sluiceway.model.states import StateType
 from sluiceway.ports.store import Store
 
 MAX_ROWS = 10_000
+
+LONGEST_NAME = 200
+"""How many characters of a name are shown at most, since each row is as wide as the widest one."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -129,8 +133,8 @@ def _print_table(runs: tuple[FlowRun, ...], now: times.Moment) -> None:
     for run in runs:
         table.add_row(
             state_text(run.state),
-            Text(run.flow_name, style="bold"),
-            run.name,
+            Text(cut(on_one_line(run.flow_name), LONGEST_NAME), style="bold"),
+            Text(cut(on_one_line(run.name), LONGEST_NAME)),
             Text(ago(run.start or times.from_datetime(run.created), now), style="dim"),
             duration_of(run, now),
             Text(identifiers[run.key], style="dim"),

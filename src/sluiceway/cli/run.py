@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 import sys
 from collections.abc import Sequence
+from textwrap import indent
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from sluiceway.base.errors import (
     TerminationSignal,
     UnspecifiedFlowError,
 )
+from sluiceway.base.previews import on_lines, on_one_line
 from sluiceway.cli.app import INTERRUPTED
 from sluiceway.cli.arguments import parse_arguments
 from sluiceway.cli.loading import AnyFlow, load_flow, place_of
@@ -168,11 +170,14 @@ def _report(flow: AnyFlow, state: State[Any], run: FlowRun | None, shown: bool) 
         look = look_of(state.type, state.name)
         colour = "green" if state.is_completed() else "red"
         heading = click.style(f"{look.mark} {state.name}", fg=colour, bold=True)
-        name = f" / {run.name}  {duration_of(run, run.end or 0)}" if run else ", which could not be recorded"
-        click.echo(f"{heading}  {flow.name}{name}")
+        name = (
+            f" / {on_one_line(run.name)}  {duration_of(run, run.end or 0)}" if run else ", which could not be recorded"
+        )
+        click.echo(f"{heading}  {on_one_line(flow.name)}{name}")
     if not state.is_completed() and state.message:
-        click.echo(f"  {state.message}")
+        click.echo(indent(on_lines(state.message), "  "))
     elif state.is_completed() and state.data is not None:
         click.echo(f"  result: {_BRIEF.repr(state.data)}")
     if run is not None:
-        click.echo(f"  look at it: sluiceway show {run.name}")
+        # A name of the flow's making may need quotes, or be that of other runs, too.
+        click.echo(f"  look at it: sluiceway show {run.name if run.given_name is None else run.id}")

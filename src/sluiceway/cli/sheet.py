@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sluiceway.base import ids, times
+from sluiceway.base.previews import on_lines, on_one_line
 from sluiceway.cli.outline import outline
 from sluiceway.cli.printing import ago, duration_of, state_text
 from sluiceway.cli.tree import lines
@@ -48,7 +49,8 @@ class Sheet:
         Args:
             run: The run.
         """
-        title = Text.assemble(state_text(run.state), "  ", (run.flow_name, "bold"), f" / {run.name}")
+        names = (on_one_line(run.flow_name), "bold"), f" / {on_one_line(run.name)}"
+        title = Text.assemble(state_text(run.state), "  ", *names)
         self._print_title(title, run)
         self._print_facts(self._flow_run_facts(run))
         self._print_error(run, LogQuery(flow_run_keys=(run.key,), level_at_least=40))
@@ -67,7 +69,7 @@ class Sheet:
         Args:
             run: The run.
         """
-        self._print_title(Text.assemble(state_text(run.state), "  ", (run.name, "bold")), run)
+        self._print_title(Text.assemble(state_text(run.state), "  ", (on_one_line(run.name), "bold")), run)
         self._print_facts(self._task_run_facts(run))
         self._print_error(run, LogQuery(task_run_keys=(run.key,), level_at_least=40))
         self._print_history(run)
@@ -82,7 +84,7 @@ class Sheet:
 
     def _print_facts(self, facts: Iterator[tuple[str, str]]) -> None:
         for label, value in facts:
-            self._print(Text.assemble((f"  {label:<{_LABEL_WIDTH}}", "dim"), value))
+            self._print(Text.assemble((f"  {label:<{_LABEL_WIDTH}}", "dim"), on_one_line(value)))
 
     def _flow_run_facts(self, run: FlowRun) -> Iterator[tuple[str, str]]:
         yield from self._common_facts(run)
@@ -136,7 +138,7 @@ class Sheet:
         if state is None or state.type is StateType.COMPLETED or not state.message:
             return
         self._print()
-        self._console.print(Text(state.message, style="red1" if state.is_final() else "yellow3"))
+        self._console.print(Text(on_lines(state.message), style="red1" if state.is_final() else "yellow3"))
         if not state.is_final():
             return
         page = self._store.read_logs(errors, limit=ERRORS_READ, newest_first=True)
@@ -152,7 +154,7 @@ class Sheet:
         if len(tail) > TRACEBACK_LINES:
             self._print(Text("  …", style="dim"))
         for line in tail[-TRACEBACK_LINES:]:
-            self._print(Text(f"  {line}", style="dim"))
+            self._print(Text(f"  {on_lines(line)}", style="dim"))
 
     def _print_history(self, run: FlowRun | TaskRun) -> None:
         history = self._store.read_history(run.key)
@@ -168,5 +170,5 @@ def _history_line(stored: StoredState) -> Text:
     line = Text.assemble((f"  {when:%H:%M:%S}.{when.microsecond // 1000:03d}  ", "dim"))
     line.append_text(state_text(State(stored.type, stored.name)))
     if stored.message:
-        line.append(f"  {stored.message.splitlines()[0]}", style="dim")
+        line.append(f"  {on_one_line(stored.message.splitlines()[0])}", style="dim")
     return line

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rich.text import Text
 
 from sluiceway.base import times
+from sluiceway.base.previews import on_one_line
 from sluiceway.cli.outline import UNSUCCESSFUL, Fan, Node, Step
 from sluiceway.cli.printing import duration_of, state_text
 from sluiceway.cli.timeline import Axis
@@ -108,9 +109,9 @@ def _rows(nodes: list[Node], above: str, now: times.Moment) -> Iterator[_Row]:
 
 def _step_row(step: Step, now: times.Moment) -> _Row:
     run = step.run
-    label = Text(run.name)
+    label = Text(on_one_line(run.name))
     if step.child is not None:
-        label = Text.assemble((step.child.flow_name, "bold"), f" / {step.child.name}")
+        label = Text.assemble((on_one_line(step.child.flow_name), "bold"), f" / {on_one_line(step.child.name)}")
     if run.run_count > 1:
         label.append(f"  ↻{run.run_count}", style="yellow3")
     if step.child is None and run.call_preview:
@@ -129,11 +130,11 @@ def _note(state: State[Any] | None) -> str:
     """Return why a run did not complete, on one line; nothing for others."""
     if state is None or not state.message or state.type not in UNSUCCESSFUL:
         return ""
-    return state.message.splitlines()[0].removeprefix(EXCEPTION_PREFIX)
+    return on_one_line(state.message.splitlines()[0].removeprefix(EXCEPTION_PREFIX))
 
 
 def _fan_row(fan: Fan, now: times.Moment) -> _Row:
-    label = Text.assemble(fan.task_name, (f"  ×{fan.total:,}", "bold"))
+    label = Text.assemble(on_one_line(fan.task_name), (f"  ×{fan.total:,}", "bold"))
     state = Text("  ").join(_share(name, count) for name, count in fan.states.most_common())
     end = fan.end or (now if fan.start else 0)
     took = "–" if fan.start is None else times.duration_text(max(0, end - fan.start) / times.SECOND)

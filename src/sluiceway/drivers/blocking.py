@@ -6,12 +6,13 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, TypeVar
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers import scope
 from sluiceway.drivers.deadlines import DeadlineExceeded, deadline
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.performing import SHARED, Handler
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")

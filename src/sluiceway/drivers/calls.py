@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking, iterate
 from sluiceway.drivers.signals import termination_raises
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.flow import run_flow
-from sluiceway.engine.ops import Op
 from sluiceway.engine.task import run_task
-from sluiceway.model.states import State, StateType
+from sluiceway.model.states import COMPLETED, State
 from sluiceway.ports.services import Services
 
 Script = Coroutine[Op[Any], Any, State[Any]]
@@ -30,7 +30,7 @@ def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:
         state = blocking.drive(run_task(context), services)
         if return_state:
             return state
-        return state.data if state.type is StateType.COMPLETED else state.result()
+        return state.data if state.type is COMPLETED else state.result()
     if colour == "generator":
         context.iterated = True
         return iterate.iterate(run_task(context), services, _nothing)
@@ -57,7 +57,7 @@ def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
     if colour == "generator":
         context.iterated = True
         return iterate.iterate(run_flow(context), services, close)
-    return _loop_call(context, run_flow(context), colour, return_state, close)
+    return _loop_call(context, run_flow(context), colour, return_state, close, context.parent is None)
 
 
 def _loop_call(
@@ -66,6 +66,7 @@ def _loop_call(
     colour: str,
     return_state: bool,
     close: Callable[[], None],
+    outermost: bool = False,
 ) -> Any:
     """Run a script in the caller's event loop: return a coroutine, or an async generator."""
     from sluiceway.drivers import looping  # lazy: only an async function needs asyncio
@@ -73,7 +74,7 @@ def _loop_call(
     services = context.services
     if colour == "async generator" and not return_state:
         context.iterated = True
-        return iterate.aiterate(script, services, looping.performer(services), close)
+        return iterate.aiterate(script, services, looping.perform, close)
 
     async def run() -> Any:
         try:
@@ -82,7 +83,7 @@ def _loop_call(
             close()
         return state if return_state else state.result()
 
-    return run()
+    return looping.run_until_signalled(run, services.recorder) if outermost else run()
 
 
 def _nothing() -> None:

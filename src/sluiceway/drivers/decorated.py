@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 from sluiceway.base.signatures import Signature, colour_of, signature_of
 from sluiceway.model.annotations import NotSet
-from sluiceway.model.policies import FlowPolicy, TaskPolicy
+from sluiceway.model.policies import Hooks
 from sluiceway.rules import options
 
 P = ParamSpec("P")
@@ -29,7 +29,8 @@ class Decorated(Generic[P, R_co]):
     decorator: ClassVar[str]
     """The name of the decorator: `flow` or `task`."""
 
-    _policy: Any
+    policy: Any
+    """What the function was told about how it is to run."""
 
     def __init__(self, fn: Any, given: dict[str, Any]) -> None:
         self._options: dict[str, Any] = given
@@ -98,10 +99,10 @@ class Decorated(Generic[P, R_co]):
     def _add_hook(self, kind: str, fn: Hook) -> Hook:
         option = f"on_{kind}"
         options.hooks([fn], option, self.decorator)
-        policy: FlowPolicy | TaskPolicy = self._policy
-        hooks = policy.hooks._replace(**{kind: (*getattr(policy.hooks, kind), fn)})
-        self._policy = policy._replace(hooks=hooks)
-        if isinstance(self._policy, TaskPolicy):
-            self._policy = self._policy._replace(plain=False)
+        hooks: Hooks = self.policy.hooks
+        self._change_hooks(hooks._replace(**{kind: (*getattr(hooks, kind), fn)}))
         self._options = {**self._options, option: [*(self._options[option] or ()), fn]}
         return fn
+
+    def _change_hooks(self, hooks: Hooks) -> None:
+        self.policy = self.policy._replace(hooks=hooks)

@@ -49,13 +49,15 @@ class Future(Upstream, Generic[R]):
         context: The call.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_run", "_state", "context")
+    __slots__ = ("__weakref__", "_callbacks", "_gates", "_run", "_state", "context")
 
     def __init__(self, context: TaskRunContext) -> None:
         self.context: TaskRunContext | None = context
         self._run: TaskRun | None = None
         self._state: State[R] | None = None
         self._callbacks: list[Callable[[], object]] | None = None
+        self._gates: list[threading.Lock] | None = None
+        """The locks that threads wait at."""
 
     @property
     def run(self) -> TaskRun:
@@ -93,30 +95,40 @@ class Future(Upstream, Generic[R]):
     def help(self) -> None:
         """Do, on the thread that is about to wait, what no other thread has begun. Here: nothing."""
 
-    def settle(self, state: State[R]) -> bool:
+    def settle(self, state: State[R], rest: Callable[[], None] | None = None) -> bool:
         """Bring the future to its end; only the first state counts.
 
         Args:
             state: What the run came to.
+            rest: Called before anybody hears of it, if nobody is to be called back: this thread is free then.
 
         Returns:
             Whether this was the first state.
         """
-        with guard():
+        run = self.run
+        with _guard:
             if self._state is not None:
                 return False
-            self._state = state
-            callbacks, self._callbacks = self._callbacks, None
+            self._run, self._state = run, state
+            gates, callbacks = self._gates, self._callbacks
+            self._gates = self._callbacks = None
         # What the run no longer needs goes, lest a future that somebody keeps hold on to the arguments.
-        self._run = self.run
         self.context = None
-        for callback in callbacks or ():
+        if rest is not None and callbacks is None:
+            rest()
+        for gate in gates or ():
+            gate.release()
+        if callbacks is not None:
+            self._call_back(callbacks)
+        return True
+
+    def _call_back(self, callbacks: list[Callable[[], object]]) -> None:
+        for callback in callbacks:
             try:
                 callback()
             except Exception:
                 # The thread belongs to the runner, and others wait for the same future.
                 _logger.exception("A callback of the future of %s failed", self.run.name)
-        return True
 
     def when_done(self, callback: Callable[[], object]) -> None:
         """Call something once the future has ended: now, or on the thread that ends it.
@@ -124,7 +136,7 @@ class Future(Upstream, Generic[R]):
         Args:
             callback: What to call.
         """
-        with guard():
+        with _guard:
             if self._state is None:
                 if self._callbacks is None:
                     self._callbacks = []
@@ -154,7 +166,12 @@ class Future(Upstream, Generic[R]):
                 return
         gate = threading.Lock()
         gate.acquire()
-        self.when_done(gate.release)
+        with _guard:
+            if self.done():
+                return
+            if self._gates is None:
+                self._gates = []
+            self._gates.append(gate)
         gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
@@ -168,10 +185,12 @@ class Future(Upstream, Generic[R]):
             TimeoutError: The run has not ended by then.
             UpstreamTaskError: The run could not start, since an upstream run did not complete.
         """
-        self.wait(timeout)
         if self._state is None:
+            self.wait(timeout)
+        state = self._state
+        if state is None:
             raise self.late(timeout or 0)
-        return self._state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
+        return state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
 
     def late(self, timeout: float) -> TimeoutError:
         """Return the error of a run that has not ended in time.

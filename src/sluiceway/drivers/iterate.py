@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking
-from sluiceway.engine.ops import Emit, Op, Outcome
+from sluiceway.engine.ops import Emit, Outcome
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
 
@@ -52,7 +53,7 @@ def iterate(script: Script, services: Services, close: Callable[[], None]) -> Ge
 async def aiterate(
     script: Script,
     services: Services,
-    perform: Callable[[Op[Any]], Coroutine[Any, Any, Any]],
+    perform: Callable[[Services, Op[Any]], Coroutine[Any, Any, Any]],
     close: Callable[[], None],
 ) -> AsyncGenerator[Any, Any]:
     """Yield what an async run yields; raise what it comes to, if it did not complete.
@@ -74,7 +75,7 @@ async def aiterate(
                 op = script.send(reply)
                 continue
             try:
-                reply = await perform(op)
+                reply = await perform(services, op)
             except BaseException as error:
                 op = script.throw(error)
             else:

@@ -8,11 +8,14 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers import scope
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Invoke, Op, Outcome, Sleep, Wait
+from sluiceway.drivers.signals import termination_cancels
+from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
 from sluiceway.ports.services import Services
+from sluiceway.ports.store import Recorder
 
 Result = TypeVar("Result")
 
@@ -26,12 +29,12 @@ async def drive(script: Coroutine[Op[Any], Any, Result], services: Services) -> 
         script: The script.
         services: The adapters that its operations are performed with.
     """
-    perform = performer(services)
     try:
         op = script.send(None)
         while True:
             try:
-                reply = await perform(op)
+                handler = SHARED.get(type(op))
+                reply = await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
             except BaseException as error:
                 op = script.throw(error)
             else:
@@ -92,18 +95,32 @@ AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
 }
 
 
-def performer(services: Services) -> Callable[[Op[Any]], Coroutine[Any, Any, Any]]:
-    """Return what performs any operation, awaiting it or not.
+async def perform(services: Services, op: Op[Any]) -> Any:
+    """Perform an operation, awaiting it or not.
 
     Args:
         services: The adapters that operations are performed with.
+        op: The operation.
     """
+    handler = SHARED.get(type(op))
+    return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
 
-    async def perform(op: Op[Any]) -> Any:
-        handler = SHARED.get(type(op))
-        return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
 
-    return perform
+async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Recorder) -> Result:
+    """Run an outermost flow run, which SIGTERM cancels.
+
+    Args:
+        run: The run.
+        recorder: Drained before the process ends by the signal.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel(number: int) -> None:
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel, f"The process received signal {number}")
+
+    with termination_cancels(cancel, recorder):
+        return await run()
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sluiceway.base.ops import Op
 from sluiceway.base.times import Moment
 from sluiceway.drivers.logs import log_fields, logger_of
-from sluiceway.engine.ops import Abandon, Draw, Keep, Load, Now, Op, Open, Outcome, Publish, Record, Say
+from sluiceway.engine.ops import Abandon, Draw, Keep, Load, Now, Open, Outcome, Publish, Say
+from sluiceway.model.facts import FACTS, Fact
 from sluiceway.model.results import CachedResult, StoredResult
 from sluiceway.ports.services import Services
 
 Handler = Callable[[Services, Any], Any]
 
 
-def _record(services: Services, op: Record) -> None:
-    services.recorder.record(op.fact)
+def _record(services: Services, fact: Fact) -> None:
+    services.recorder.record(fact)
 
 
 def _now(services: Services, _: Now) -> Moment:
@@ -59,7 +61,7 @@ def _abandon(_: Services, op: Abandon) -> None:
 
 
 SHARED: dict[type[Op[Any]], Handler] = {
-    Record: _record,
+    **dict.fromkeys(FACTS, _record),
     Now: _now,
     Draw: _draw,
     Load: _load,

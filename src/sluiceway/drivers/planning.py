@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sluiceway.base.hashing import call_hash
+from sluiceway.base.hashing import call_hash, plain_call, text_hash
 from sluiceway.base.ids import RunId, new_id
+from sluiceway.base.times import Moment
+from sluiceway.base.tokens import PLAIN
 from sluiceway.drivers import scope
 from sluiceway.drivers.futures import Future
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
@@ -29,40 +31,70 @@ def plan_task(
         wait_for: Futures to wait for without passing them.
         services: The adapters that the run works with.
     """
-    tags = scope.current_tags()
-    own_tags = task.policy.tags
-    references, inputs = NO_REFERENCES, None
-    if wait_for is not None or not all_plain(parameters.values()):
-        waits = as_list(wait_for)
-        references = find_references(parameters) + find_references(waits)
-        if references:
-            inputs = _inputs(parameters, waits)
-        else:
-            parameters = without_marks(parameters)
-    hash_, preview = call_hash(parameters) if not references else _hash_before_results(parameters)
-    return TaskRunContext(
-        task,
-        new_id(),
-        services,
-        parameters,
-        references,
-        services.clock.now(),
-        tags | own_tags if tags else own_tags,
-        hash_,
-        preview,
-        scope.current(),
-        inputs,
-    )
+    return _plan_task(task, parameters, wait_for, services, services.clock.now(), _tags_of(task), scope.current())
 
 
-def _hash_before_results(parameters: dict[str, Any]) -> tuple[int, str | None]:
+def plan_tasks(
+    task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None, services: Services
+) -> Iterator[TaskRunContext]:
+    """Return, lazily, calls that one `map` makes of a task; they are all called at the same moment.
+
+    Args:
+        task: The task.
+        calls: The arguments by name of each call.
+        wait_for: Futures that each run waits for.
+        services: The adapters that the runs work with.
+    """
+    called, tags, outer = services.clock.now(), _tags_of(task), scope.current()
+    return (_plan_task(task, parameters, wait_for, services, called, tags, outer) for parameters in calls)
+
+
+def _tags_of(task: Any) -> frozenset[str]:
+    """Return the tags of a run that is made here."""
+    around: frozenset[str] = scope.current_tags()
+    own: frozenset[str] = task.policy.tags
+    return around | own if around else own
+
+
+def _plan_task(
+    task: Any,
+    parameters: dict[str, Any],
+    wait_for: Iterable[Any] | None,
+    services: Services,
+    called: Moment,
+    tags: frozenset[str],
+    outer: scope.Context | None,
+) -> TaskRunContext:
+    if wait_for is None and PLAIN.issuperset(map(type, parameters.values())):
+        hash_, preview = 0, plain_call(parameters)
+        if preview is None:
+            hash_, preview = call_hash(parameters)
+        references, inputs = NO_REFERENCES, None
+    else:
+        references, inputs, parameters, hash_, preview = _look_into(parameters, wait_for)
+    return TaskRunContext(task, new_id(), services, parameters, references, called, tags, hash_, preview, outer, inputs)
+
+
+def _look_into(
+    parameters: dict[str, Any], wait_for: Iterable[Any] | None
+) -> tuple[list[Reference], dict[str, tuple[RunId, ...]] | None, dict[str, Any], int, str]:
+    """Return the references among arguments that may hold some, the inputs, the arguments, their hash and preview."""
+    waits = as_list(wait_for)
+    references = find_references(parameters) + find_references(waits)
+    if references:
+        return references, _inputs(parameters, waits), parameters, *_hash_before_results(parameters)
+    parameters = without_marks(parameters)
+    return references, None, parameters, *call_hash(parameters)
+
+
+def _hash_before_results(parameters: dict[str, Any]) -> tuple[int, str]:
     """Return the hash of a call that waits for other runs, and a short text of its arguments.
 
     An upstream run counts by its own identity, which is known before its result; a state by its value.
     """
-    hash_, _ = call_hash(resolve(parameters, _identity))
+    hash_, text = call_hash(resolve(parameters, _identity))
     _, preview = call_hash(resolve(parameters, _name))
-    return hash_, preview
+    return hash_ or text_hash(text), preview
 
 
 def _identity(reference: Reference) -> Any:
@@ -112,11 +144,11 @@ def plan_flow(
         references = find_references(parameters) + find_references(as_list(wait_for))
         if not references:
             parameters = without_marks(parameters)
-    run = FlowRun(new_id(), policy.name, policy.version, None, None, scope.current_tags())
+    run = FlowRun(new_id(), policy.name, flow.version, None, None, scope.current_tags())
     stand_in = None
     if outer is not None and parent is not None:
         run.parent_key, run.root_key = parent.flow_run.key, parent.flow_run.root_key
-        stand_in = _stand_in(flow, run, parameters, outer)
+        stand_in = _stand_in(flow, run, parameters, references, outer)
         run.parent_task_run_key = stand_in.key
     log_prints = policy.log_prints
     if log_prints is None:
@@ -125,12 +157,16 @@ def plan_flow(
     return FlowRunContext(flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in)
 
 
-def _stand_in(flow: Any, run: FlowRun, parameters: dict[str, Any], outer: FlowRunContext | TaskRunContext) -> TaskRun:
+def _stand_in(
+    flow: Any, run: FlowRun, parameters: dict[str, Any], references: list[Reference], outer: scope.Context
+) -> TaskRun:
     """Return the task run that stands for a child run in its parent."""
-    stand_in = TaskRun(new_id(), flow.flow_key, flow.policy.name, run.parent_key, None, run.tags)
-    stand_in.call_hash, stand_in.call_preview = _hash_before_results(parameters)
+    hash_, preview = _hash_before_results(parameters) if references else call_hash(parameters)
+    ordinal = outer.next_ordinal(flow.flow_key, hash_ or preview)
+    stand_in = TaskRun(
+        new_id(), flow.flow_key, flow.policy.name, run.parent_key, None, run.tags, hash_, preview, ordinal
+    )
     stand_in.child_flow_run_key = run.key
-    stand_in.ordinal = outer.next_ordinal(flow.flow_key, stand_in.call_hash)
     if isinstance(outer, TaskRunContext):
         stand_in.parent_key = outer.task_run.key
     return stand_in

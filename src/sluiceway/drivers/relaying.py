@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sluiceway.base.ops import Op
 from sluiceway.drivers.blocking import HANDLERS
 from sluiceway.drivers.calls import Script
 from sluiceway.drivers.futures import when_all_done
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.engine.ops import Op, Outcome, Ship, Sleep, Wait
+from sluiceway.engine.ops import Outcome, Ship, Sleep, Wait
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import State
 from sluiceway.rules.outcomes import crashed

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from sluiceway.ports.services import Services
     from sluiceway.rules.resolution import Reference
 
+Call = int | str
+"""What stands for the arguments of a call: their hash, or a text that tells them in full."""
+
 Identity = tuple[Any, ...]
-"""What a task run is recognised by: the identity of its parent, task key, hash of the call, ordinal."""
+"""What a task run is recognised by: the identity of its parent, task key, call, ordinal."""
 
 Replay = dict[Identity, "StoredResult"]
 """Results of steps that completed in an earlier attempt, by identity."""
@@ -67,23 +70,23 @@ class RunContext:
     """Whether somebody iterates over what the function yields."""
     log_prints: bool
     """Whether `print` logs."""
-    ordinals: dict[str, dict[int, int]] | None
+    ordinals: dict[str, dict[Call, int]] | None
     """How many equal calls of each task this run has made."""
 
-    def next_ordinal(self, task_key: str, call_hash: int) -> int:
+    def next_ordinal(self, task_key: str, call: Call) -> int:
         """Return how many equal calls this run has made before.
 
         Args:
             task_key: The task that is called.
-            call_hash: The hash of its arguments.
+            call: What stands for its arguments.
         """
         if self.ordinals is None:
             self.ordinals = {}
         counts = self.ordinals.get(task_key)
         if counts is None:
             counts = self.ordinals[task_key] = {}
-        ordinal = counts.get(call_hash, 0)
-        counts[call_hash] = ordinal + 1
+        ordinal = counts.get(call, 0)
+        counts[call] = ordinal + 1
         return ordinal
 
 
@@ -131,7 +134,7 @@ class FlowRunContext(RunContext):
         self.references = references
         self.called = called
         self.log_prints = log_prints
-        self.ordinals: dict[str, dict[int, int]] | None = None
+        self.ordinals: dict[str, dict[Call, int]] | None = None
         self.iterated: bool = False
         self.parent: FlowRunContext | TaskRunContext | None = parent
         self.stand_in: TaskRun | None = stand_in
@@ -215,7 +218,7 @@ class TaskRunContext(RunContext):
         references: The futures and states among the arguments and in `wait_for`.
         called: When the task was called.
         tags: The tags of the run.
-        call_hash: The hash of the arguments.
+        call_hash: The hash of the arguments; 0 where the preview tells them in full.
         call_preview: A short text of the arguments.
         outer: The context that the task was called in; None outside runs.
         inputs: By argument, the runs whose results go in.
@@ -250,7 +253,7 @@ class TaskRunContext(RunContext):
         called: times.Moment,
         tags: frozenset[str],
         call_hash: int,
-        call_preview: str | None,
+        call_preview: str,
         outer: FlowRunContext | TaskRunContext | None,
         inputs: Mapping[str, tuple[RunId, ...]] | None,
     ) -> None:
@@ -269,10 +272,10 @@ class TaskRunContext(RunContext):
         """When it began; later than it was called, if it waited for a thread."""
         self.tags: frozenset[str] = tags
         self.call_hash: int = call_hash
-        self.call_preview: str | None = call_preview
+        self.call_preview: str = call_preview
         self.outer: FlowRunContext | TaskRunContext | None = outer
         self.inputs: Mapping[str, tuple[RunId, ...]] | None = inputs
-        self.ordinals: dict[str, dict[int, int]] | None = None
+        self.ordinals: dict[str, dict[Call, int]] | None = None
         self.iterated: bool = False
         self.remote: bool = False
         """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
@@ -285,7 +288,7 @@ class TaskRunContext(RunContext):
             self.log_prints: bool = bool(policy.log_prints)
         else:
             self.flow_context = outer.flow_context
-            self.ordinal = outer.next_ordinal(policy.task_key, call_hash)
+            self.ordinal = outer.next_ordinal(policy.task_key, call_hash or call_preview)
             self.log_prints = outer.log_prints if policy.log_prints is None else policy.log_prints
 
     @property
@@ -294,9 +297,17 @@ class TaskRunContext(RunContext):
         run = self._run
         if run is None:
             policy, flow = self.policy, self.flow_context
-            flow_run_key = None if flow is None else flow.flow_run.key
-            run = self._run = TaskRun(self.key, policy.task_key, policy.name, flow_run_key, None, self.tags)
-            run.call_hash, run.call_preview, run.ordinal = self.call_hash, self.call_preview, self.ordinal
+            run = self._run = TaskRun(
+                self.key,
+                policy.task_key,
+                policy.name,
+                None if flow is None else flow.flow_run.key,
+                None,
+                self.tags,
+                self.call_hash,
+                self.call_preview,
+                self.ordinal,
+            )
             run.inputs = self.inputs
             if self.outer is not flow and self.outer is not None:
                 run.parent_key = self.outer.run.key
@@ -311,7 +322,7 @@ class TaskRunContext(RunContext):
     def identity(self) -> Identity:
         """What the run is recognised by."""
         outer = () if self.outer is None else self.outer.identity
-        return (outer, self.policy.task_key, self.call_hash, self.ordinal)
+        return (outer, self.policy.task_key, self.call_hash or self.call_preview, self.ordinal)
 
     @property
     def subject(self) -> Any:

@@ -16,7 +16,6 @@ from sluiceway.engine.ops import (
     Keep,
     Now,
     Outcome,
-    Record,
     Say,
     Sleep,
     Wait,
@@ -112,8 +111,8 @@ async def _create(context: FlowRunContext) -> None:
     run.state = pending
     if stand_in is not None:
         stand_in.given_name = run.given_name and f"{context.policy.name}-{run.given_name}"
-        await Record(TaskRunCreated(stand_in, pending))
-    await Record(FlowRunCreated(run, pending))
+        await TaskRunCreated(stand_in, pending)
+    await FlowRunCreated(run, pending)
 
 
 async def _attempts(context: FlowRunContext) -> State[Any]:
@@ -170,11 +169,11 @@ async def _end(context: FlowRunContext, state: State[Any], stored: StoredResult 
     run, stand_in = context.flow_run, context.stand_in
     if run.end is None:
         run.state = state
-        await Record(FlowRunMoved(run.key, state, run.run_count, stored, run.given_name))
+        await FlowRunMoved(run.key, state, run.run_count, stored, run.given_name)
         run.end = state.moment
     if stand_in is not None and stand_in.end is None:
         stand_in.state = state
-        await Record(TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name))
+        await TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name)
         stand_in.end = state.moment
 
 
@@ -193,10 +192,10 @@ async def _enter(context: FlowRunContext, state: State[Any]) -> None:
     if state.type is RUNNING:
         run.run_count += 1
         run.start = run.start or state.moment
-    await Record(FlowRunMoved(run.key, state, run.run_count, None, run.given_name))
+    await FlowRunMoved(run.key, state, run.run_count, None, run.given_name)
     if stand_in is not None:
         stand_in.state, stand_in.start, stand_in.run_count = state, run.start, run.run_count
-        await Record(TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name))
+        await TaskRunMoved(stand_in.key, state, run.run_count, None, stand_in.given_name)
 
 
 def _everyday(context: FlowRunContext) -> int:

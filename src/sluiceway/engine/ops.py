@@ -2,29 +2,21 @@
 
 A script is an `async def` that imports no event loop. Awaiting an operation hands it to the driver,
 which performs it, blocking or not, and sends back the reply. Only `Op.__await__` ever yields.
+
+The facts of `model/facts.py` are operations, too: awaited, they are recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sluiceway.base.ops import Op
 
 if TYPE_CHECKING:
     from sluiceway.base.times import Moment
-    from sluiceway.model.facts import Fact
     from sluiceway.model.policies import ResultPolicy
     from sluiceway.model.results import CachedResult, StoredResult
-
-Reply = TypeVar("Reply")
-
-
-class Op(Generic[Reply]):
-    """An operation that the driver performs."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Op[Reply], Reply, Reply]:
-        return (yield self)
 
 
 class Outcome:
@@ -44,15 +36,6 @@ class Outcome:
         self.error: BaseException | None = error
         self.moment: Moment = moment
         self.timeout: str | None = timeout
-
-
-class Record(Op[None]):
-    """Tell the journal a fact; it is queued."""
-
-    __slots__ = ("fact",)
-
-    def __init__(self, fact: Fact) -> None:
-        self.fact: Fact = fact
 
 
 class Now(Op["Moment"]):

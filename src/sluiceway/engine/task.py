@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from sluiceway.base.errors import HashError, MissingResult
@@ -20,7 +21,6 @@ from sluiceway.engine.ops import (
     Open,
     Outcome,
     Publish,
-    Record,
     Say,
     Ship,
     Sleep,
@@ -33,6 +33,8 @@ from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
+
+_MAY_TELL_STATE = (State, list, tuple, set)
 
 
 async def run_task(context: TaskRunContext) -> State[Any]:
@@ -49,20 +51,19 @@ async def run_task(context: TaskRunContext) -> State[Any]:
                 return blocked
         else:
             run.start, run.run_count = context.started, 1
-            run.state = running = outcomes.stamped(RUNNING, context.started)
-            if context.started == context.called:
-                await Record(TaskRunStarted(run))
-            else:
-                await Record(TaskRunCreated(run, outcomes.stamped(PENDING, context.called), running))
+            await TaskRunStarted(run, context.called)
         if policy.plain and context.replay is None:
-            state = await _attempts(context)
-            stored = NOTHING if state.data is None else await _kept(context, state, None)
+            outcome = await _attempt(context)
+            state = _completed(outcome) or await _seen_through(context, outcome)
+            stored = None
+            if _is_to_be_kept(context, state):
+                stored = NOTHING if state.data is None else await _kept(context, state, None)
         else:
             state, stored = await _perform(context)
         if context.abandoned:
             return state
         run.state, run.end = state, state.moment
-        await Record(TaskRunMoved(run.key, state, run.run_count, stored, run.given_name, run.cache_key))
+        await TaskRunMoved(run.key, state, run.run_count, stored, run.given_name, run.cache_key)
     except GeneratorExit:
         raise
     except BaseException as error:
@@ -87,7 +88,7 @@ async def prepare(context: TaskRunContext) -> State[Any] | None:
     """
     run = context.task_run
     run.state = outcomes.stamped(PENDING, context.called)
-    await Record(TaskRunCreated(run, run.state))
+    await TaskRunCreated(run, run.state)
     unfinished = [r.source for r in context.references if not isinstance(r.source, State) and not r.source.done()]
     if unfinished:
         await Wait(unfinished)
@@ -126,20 +127,36 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
         cached = await _from_cache(context, key)
         if cached is not None:
             return cached
-    state = await _attempts(context)
-    stored = await _kept(context, state, key)
+    outcome = await _attempt(context)
+    state = _completed(outcome) or await _seen_through(context, outcome)
+    stored = await _kept(context, state, key) if _is_to_be_kept(context, state) else None
     if replay is not None and stored is not None and stored.why_not is None:
         replay[context.identity] = stored
     return state, stored
 
 
-async def _attempts(context: TaskRunContext) -> State[Any]:
-    """Call the function until it completes or no retry is left; return the state it came to."""
+def _attempt(context: TaskRunContext) -> Awaitable[Outcome]:
+    """Return what, awaited, calls the function, here or elsewhere."""
+    return Ship(context) if context.remote else call(context)
+
+
+def _completed(outcome: Outcome) -> State[Any] | None:
+    """Return the state of a run whose call returned a plain value; None where there is more to it."""
+    value = outcome.value
+    if outcome.error is not None or (isinstance(value, _MAY_TELL_STATE) and outcomes.tells_state(value)):
+        return None
+    return outcomes.stamped(COMPLETED, outcome.moment, None, None, value)
+
+
+async def _seen_through(context: TaskRunContext, outcome: Outcome) -> State[Any]:
+    """Call the function again until it completes or no retry is left; return the state it came to.
+
+    Args:
+        context: The run.
+        outcome: What came of the first call.
+    """
     run = context.task_run
     while True:
-        outcome = await (Ship(context) if context.remote else call(context))
-        if outcome.error is None and not isinstance(outcome.value, State):
-            return outcomes.stamped(COMPLETED, outcome.moment, data=outcome.value)
         state = _verdict(context, outcome)
         if state.type is COMPLETED:
             return state
@@ -154,15 +171,16 @@ async def _attempts(context: TaskRunContext) -> State[Any]:
         await _enter(run, outcomes.stamped(RUNNING, await Now(), "Retrying"))
         if context.policy.hooks is not NO_HOOKS:
             await call_hooks(context, run.state)
+        outcome = await _attempt(context)
 
 
 def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
-    """Return the state that a call came to which raised something, or returned a state."""
+    """Return the state that a call came to."""
     if outcome.timeout is not None and context.policy.timeout is not None:
         return outcomes.timed_out("Task", context.policy.timeout, outcome.timeout, outcome.moment)
     if outcome.error is not None:
         return outcomes.raised("Task", outcome.error, outcome.moment)
-    return outcomes.returned(outcome.value, outcome.moment)
+    return _completed(outcome) or outcomes.told(outcome.value, outcome.moment)
 
 
 async def _say_failure(context: TaskRunContext, state: State[Any], delay: float | None) -> None:
@@ -185,19 +203,21 @@ async def _enter(run: TaskRun, state: State[Any]) -> None:
         run.start = run.start or state.moment
     elif state.is_final():
         run.end = state.moment
-    await Record(TaskRunMoved(run.key, state, run.run_count, None, run.given_name))
+    await TaskRunMoved(run.key, state, run.run_count, None, run.given_name)
 
 
 # --- results and the cache ----------------------------------------------------------------------
 
 
-def _may_be_needed(context: TaskRunContext) -> bool:
-    """Whether a cache, a retry or a resume may need the result: the one rule for persistence."""
+def _is_to_be_kept(context: TaskRunContext, state: State[Any]) -> bool:
+    """Whether there is a result that a cache, a retry or a resume may need: the one rule for persistence."""
+    if state.type is not COMPLETED:
+        return False
     persist = context.policy.result.persist
     if persist is None:
         persist = context.services.settings.results_persist
     if persist is None:
-        return context.policy.cache is not None or context.task_run.flow_run_key is not None
+        return context.flow_context is not None or context.policy.cache is not None
     return persist
 
 
@@ -238,10 +258,8 @@ async def _from_cache(context: TaskRunContext, key: str | None) -> tuple[State[A
     return None
 
 
-async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> StoredResult | None:
-    """Store the value of a run that completed, where something may need it, under its cache key."""
-    if state.type is not COMPLETED or not _may_be_needed(context):
-        return None
+async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> StoredResult:
+    """Store the value of a run that completed, under its cache key."""
     if state.data is None and key is None:
         return NOTHING
     policy = context.policy.result
@@ -256,7 +274,7 @@ async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> 
         expires = None if expiration is None else state.moment + round(expiration.total_seconds() * SECOND)
         entry = CachedResult(key, stored, state.moment, expires)
         if await Publish(entry, policy):
-            await Record(ResultCached(entry))
+            await ResultCached(entry)
     return stored
 
 

@@ -1,22 +1,42 @@
 """Facts: what the journal is told. Each is written once and never changed.
 
-A fact names the run it is about. `RunCreated` carries the run, of which the journal reads only what is
-settled at its creation.
+A fact names the run it is about. One of a new run carries the run, of which the journal reads only what is
+settled at its creation. A script tells a fact by awaiting it.
 """
 
-# No `from __future__ import annotations` here: named tuples would compile each annotation, which takes longer
-# than all else that an import does.
+from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from sluiceway.base.ids import RunId
-from sluiceway.base.times import Moment
-from sluiceway.model.results import CachedResult, StoredResult
-from sluiceway.model.runs import FlowRun, TaskRun
-from sluiceway.model.states import State
+from sluiceway.base.ops import Op
+
+if TYPE_CHECKING:
+    from sluiceway.base.ids import RunId
+    from sluiceway.base.times import Moment
+    from sluiceway.model.results import CachedResult, StoredResult
+    from sluiceway.model.runs import FlowRun, TaskRun
+    from sluiceway.model.states import State
 
 
-class FlowRunCreated(NamedTuple):
+class _Fact(Op[None]):
+    """A fact, compared by what it tells."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__match_args__
+        )
+
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # some hold what cannot be hashed
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__name__}({told})"
+
+
+class FlowRunCreated(_Fact):
     """A flow was called.
 
     Args:
@@ -24,25 +44,29 @@ class FlowRunCreated(NamedTuple):
         state: Its first state.
     """
 
-    run: FlowRun
-    state: State[Any]
+    __slots__ = __match_args__ = ("run", "state")
+
+    def __init__(self, run: FlowRun, state: State[Any]) -> None:
+        self.run: FlowRun = run
+        self.state: State[Any] = state
 
 
-class TaskRunCreated(NamedTuple):
-    """A task was called, and waits, or waited, for something.
+class TaskRunCreated(_Fact):
+    """A task was called, and waits for something.
 
     Args:
         run: The run.
         state: Its first state.
-        running: The state of its running, if it has begun meanwhile: it only waited for a thread.
     """
 
-    run: TaskRun
-    state: State[Any]
-    running: State[Any] | None = None
+    __slots__ = __match_args__ = ("run", "state")
+
+    def __init__(self, run: TaskRun, state: State[Any]) -> None:
+        self.run: TaskRun = run
+        self.state: State[Any] = state
 
 
-class TaskRunDeferred(NamedTuple):
+class TaskRunDeferred(_Fact):
     """A task was called for a worker to run it, some time soon.
 
     Args:
@@ -53,34 +77,47 @@ class TaskRunDeferred(NamedTuple):
         upstream: Deferred runs that are to have ended before; what is not waiting or claimed has.
     """
 
-    run: TaskRun
-    state: State[Any]
-    due: Moment
-    call: bytes
-    upstream: tuple[RunId, ...] = ()
+    __slots__ = __match_args__ = ("run", "state", "due", "call", "upstream")
+
+    def __init__(
+        self, run: TaskRun, state: State[Any], due: Moment, call: bytes, upstream: tuple[RunId, ...] = ()
+    ) -> None:
+        self.run: TaskRun = run
+        self.state: State[Any] = state
+        self.due: Moment = due
+        self.call: bytes = call
+        self.upstream: tuple[RunId, ...] = upstream
 
 
-class DeferredCallEnded(NamedTuple):
+class DeferredCallEnded(_Fact):
     """Nothing is left to do for a deferred call: the states of its run were told before.
 
     Args:
         run_key: The run.
     """
 
-    run_key: RunId
+    __slots__ = __match_args__ = ("run_key",)
+
+    def __init__(self, run_key: RunId) -> None:
+        self.run_key: RunId = run_key
 
 
-class TaskRunStarted(NamedTuple):
-    """A task was called and started to run at once: it was pending, then running, at the same moment.
+class TaskRunStarted(_Fact):
+    """A task was called, and has started to run: it was pending, at most waiting for a thread, then running.
 
     Args:
         run: The run; it is running since its `start`.
+        called: When it was called, which is since when it was pending.
     """
 
-    run: TaskRun
+    __slots__ = __match_args__ = ("run", "called")
+
+    def __init__(self, run: TaskRun, called: Moment) -> None:
+        self.run: TaskRun = run
+        self.called: Moment = called
 
 
-class FlowRunMoved(NamedTuple):
+class FlowRunMoved(_Fact):
     """A flow run came into another state.
 
     Args:
@@ -91,14 +128,24 @@ class FlowRunMoved(NamedTuple):
         name: The name of the run, where it was settled only now.
     """
 
-    run_key: RunId
-    state: State[Any]
-    run_count: int
-    result: StoredResult | None = None
-    name: str | None = None
+    __slots__ = __match_args__ = ("run_key", "state", "run_count", "result", "name")
+
+    def __init__(
+        self,
+        run_key: RunId,
+        state: State[Any],
+        run_count: int,
+        result: StoredResult | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.run_key: RunId = run_key
+        self.state: State[Any] = state
+        self.run_count: int = run_count
+        self.result: StoredResult | None = result
+        self.name: str | None = name
 
 
-class TaskRunMoved(NamedTuple):
+class TaskRunMoved(_Fact):
     """A task run came into another state.
 
     Args:
@@ -110,25 +157,39 @@ class TaskRunMoved(NamedTuple):
         cache_key: The cache key, where it was settled only now.
     """
 
-    run_key: RunId
-    state: State[Any]
-    run_count: int
-    result: StoredResult | None = None
-    name: str | None = None
-    cache_key: str | None = None
+    __slots__ = __match_args__ = ("run_key", "state", "run_count", "result", "name", "cache_key")
+
+    def __init__(
+        self,
+        run_key: RunId,
+        state: State[Any],
+        run_count: int,
+        result: StoredResult | None = None,
+        name: str | None = None,
+        cache_key: str | None = None,
+    ) -> None:
+        self.run_key: RunId = run_key
+        self.state: State[Any] = state
+        self.run_count: int = run_count
+        self.result: StoredResult | None = result
+        self.name: str | None = name
+        self.cache_key: str | None = cache_key
 
 
-class ResultCached(NamedTuple):
+class ResultCached(_Fact):
     """A result may be taken over by later runs.
 
     Args:
         entry: The result and its key.
     """
 
-    entry: CachedResult
+    __slots__ = __match_args__ = ("entry",)
+
+    def __init__(self, entry: CachedResult) -> None:
+        self.entry: CachedResult = entry
 
 
-class LogWritten(NamedTuple):
+class LogWritten(_Fact):
     """A run logged a line.
 
     Args:
@@ -140,12 +201,23 @@ class LogWritten(NamedTuple):
         message: The line, possibly cut.
     """
 
-    flow_run_key: RunId | None
-    task_run_key: RunId | None
-    moment: Moment
-    level: int
-    logger: str
-    message: str
+    __slots__ = __match_args__ = ("flow_run_key", "task_run_key", "moment", "level", "logger", "message")
+
+    def __init__(
+        self,
+        flow_run_key: RunId | None,
+        task_run_key: RunId | None,
+        moment: Moment,
+        level: int,
+        logger: str,
+        message: str,
+    ) -> None:
+        self.flow_run_key: RunId | None = flow_run_key
+        self.task_run_key: RunId | None = task_run_key
+        self.moment: Moment = moment
+        self.level: int = level
+        self.logger: str = logger
+        self.message: str = message
 
 
 Fact: TypeAlias = (
@@ -160,3 +232,16 @@ Fact: TypeAlias = (
     | LogWritten
 )
 """Anything that the journal can be told."""
+
+FACTS: tuple[type[Fact], ...] = (
+    FlowRunCreated,
+    TaskRunCreated,
+    TaskRunDeferred,
+    TaskRunStarted,
+    FlowRunMoved,
+    TaskRunMoved,
+    DeferredCallEnded,
+    ResultCached,
+    LogWritten,
+)
+"""The kinds of facts."""

@@ -95,7 +95,6 @@ class FlowPolicy(NamedTuple):
 
     Args:
         name: The name of the flow.
-        version: The version; None where it is not known.
         timeout: Seconds after which a run is ended; None for never.
         retry: When a failed run is tried again.
         result: How results are kept.
@@ -106,7 +105,6 @@ class FlowPolicy(NamedTuple):
     """
 
     name: str
-    version: str | None = None
     timeout: float | None = None
     retry: RetryPolicy = RetryPolicy()
     result: ResultPolicy = ResultPolicy()

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sluiceway.base import ids, times
+from sluiceway.base.hashing import text_hash
 from sluiceway.base.names import run_name
+from sluiceway.model.states import RUNNING, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from sluiceway.model.states import State, StateType
+    from sluiceway.model.states import StateType
 
 
 class FlowInfo:
@@ -57,7 +59,7 @@ class _Run:
         tags: The tags of the run.
     """
 
-    __slots__ = ("end", "given_name", "key", "next_start", "parent_key", "run_count", "start", "state", "tags")
+    __slots__ = ("_state", "end", "given_name", "key", "next_start", "parent_key", "run_count", "start", "tags")
 
     def __init__(self, key: ids.RunId, name: str | None, tags: frozenset[str]) -> None:
         self.key: ids.RunId = key
@@ -65,11 +67,23 @@ class _Run:
         """The name that somebody chose; None where the generated one holds."""
         self.tags: frozenset[str] = tags
         self.parent_key: ids.RunId | None = None
-        self.state: State[Any] | None = None
+        self._state: State[Any] | None = None
         self.run_count: int = 0
         self.start: times.Moment | None = None
         self.end: times.Moment | None = None
         self.next_start: times.Moment | None = None
+
+    @property
+    def state(self) -> State[Any] | None:
+        """The present state. That of a run which has just started is made when somebody asks: few do."""
+        if self._state is None and self.start is not None and self.end is None:
+            self._state = State(RUNNING)
+            self._state.moment = self.start
+        return self._state
+
+    @state.setter
+    def state(self, state: State[Any] | None) -> None:
+        self._state = state
 
     @property
     def id(self) -> UUID:
@@ -210,6 +224,10 @@ class TaskRun(_Run):
         flow_run_key: The flow run that it belongs to; None outside flows.
         name: The name of the run; None for a generated one.
         tags: The tags of the run.
+        call_hash: The hash of the arguments: signed, 64 bits; 0 where the preview tells them in full. With the
+            parent, `task_key` and `ordinal`, it makes up the identity of the run.
+        call_preview: A short text of the arguments.
+        ordinal: How many equal calls the same parent made before.
     """
 
     __slots__ = (
@@ -232,12 +250,15 @@ class TaskRun(_Run):
         flow_run_key: ids.RunId | None = None,
         name: str | None = None,
         tags: frozenset[str] = frozenset(),
+        call_hash: int = 0,
+        call_preview: str | None = None,
+        ordinal: int = 0,
     ) -> None:
         self.key: ids.RunId = key
         self.given_name: str | None = name
         self.tags: frozenset[str] = tags
         self.parent_key: ids.RunId | None = None
-        self.state: State[Any] | None = None
+        self._state: State[Any] | None = None
         self.run_count: int = 0
         self.start: times.Moment | None = None
         self.end: times.Moment | None = None
@@ -245,12 +266,9 @@ class TaskRun(_Run):
         self.task_key: str = task_key
         self.task_name: str = task_name
         self.flow_run_key: ids.RunId | None = flow_run_key
-        self.call_hash: int = 0
-        """Of the arguments: signed, 64 bits. With the parent, `task_key` and `ordinal`, the identity."""
-        self.ordinal: int = 0
-        """How many equal calls the same parent made before."""
-        self.call_preview: str | None = None
-        """A short text of the arguments."""
+        self.call_hash: int = call_hash
+        self.ordinal: int = ordinal
+        self.call_preview: str | None = call_preview
         self.inputs: Mapping[str, tuple[ids.RunId, ...]] | None = None
         """By argument (and `wait_for`), the task runs whose results went in."""
         self.cache_key: str | None = None
@@ -281,7 +299,8 @@ class TaskRun(_Run):
     @property
     def dynamic_key(self) -> str:
         """What tells this call from others of the same task in the same parent."""
-        return f"{self.call_hash & 0xFFFFFFFFFFFFFFFF:016x}-{self.ordinal}"
+        number = self.call_hash or text_hash(self.call_preview or "")
+        return f"{number & 0xFFFFFFFFFFFFFFFF:016x}-{self.ordinal}"
 
     @property
     def task_inputs(self) -> dict[str, list[UUID]]:

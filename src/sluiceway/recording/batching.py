@@ -55,7 +55,7 @@ class BatchingRecorder:
         """Called on the writer thread with each batch that was written."""
         self._store = store
         self._interval = flush_interval
-        self._complain = complain or _print_to_stderr
+        self._complain = complain or print_to_stderr
         self._begin()
         _recorders.add(self)
 
@@ -249,7 +249,8 @@ def _begin_in_child() -> None:
 os.register_at_fork(after_in_child=_begin_in_child)
 
 
-def _print_to_stderr(sentence: str) -> None:
+def print_to_stderr(sentence: str) -> None:
+    """Say something about the journal, where there is somebody to hear it."""
     if sys.stderr is None:
         return  # a process without a console
     with suppress(OSError, ValueError):  # it was closed

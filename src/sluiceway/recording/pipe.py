@@ -19,6 +19,7 @@ from sluiceway.drivers.logs import log_fields
 from sluiceway.model.facts import Fact
 from sluiceway.model.results import NOTHING
 from sluiceway.model.states import State, StateDetails, StateType
+from sluiceway.recording.batching import print_to_stderr
 
 LogLine = dict[str, Any]
 """The attributes of a log record, for `logging.makeLogRecord`."""
@@ -33,12 +34,16 @@ class PipeRecorder:
     Args:
         send: Sends a batch; it is called by one thread at a time.
         flush_interval: Seconds after which something is sent at the latest.
+        complain: Called with a sentence about what cannot be sent; by default it goes to stderr.
     """
 
-    def __init__(self, send: Send, flush_interval: float = 0.05) -> None:
+    def __init__(
+        self, send: Send, flush_interval: float = 0.05, complain: Callable[[str], object] = print_to_stderr
+    ) -> None:
         self.listeners: list[Callable[[Sequence[Fact]], None]] = []
         """Nobody is called: it is the other process that writes."""
         self._send = send
+        self._complain = complain
         self._interval = flush_interval
         self._queue: deque[Fact | LogLine] = deque()
         self._sending = threading.Lock()
@@ -72,7 +77,7 @@ class PipeRecorder:
         with self._sending:
             batch = [self._queue.popleft() for _ in range(len(self._queue))]
             if batch:
-                self._send(_pickled(batch))
+                self._send(self._packed(batch))
         return True
 
     def close(self) -> None:
@@ -82,6 +87,22 @@ class PipeRecorder:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         self.drain()
+
+    def _packed(self, batch: list[Fact | LogLine]) -> bytes:
+        """Return a batch pickled, without what cannot be, of which it complains."""
+        try:
+            return _pickled(batch)
+        except Exception:  # whatever a value does when it is pickled
+            return _pickled([item for item in batch if self._can_travel(item)])
+
+    def _can_travel(self, item: Fact | LogLine) -> bool:
+        try:
+            _pickled([item])
+        except Exception as error:
+            what = "A log line" if isinstance(item, dict) else type(item).__name__
+            self._complain(f"{what} could not be recorded, since it cannot be sent: {type(error).__name__}: {error}")
+            return False
+        return True
 
     def _take(self, item: Fact | LogLine) -> None:
         self._queue.append(item)
@@ -140,13 +161,15 @@ class PipeHandler(logging.Handler):
 
 
 _SENT = "_sluiceway_sent"
-_PLAIN = (str, int, float, bool, bytes, type(None))
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+"""Types by themselves: the other process may not know a class that is derived from them."""
+
 _FORMATTER = logging.Formatter()
 
 
 def _line_of(record: logging.LogRecord) -> LogLine:
     """Return the attributes of a record, with its message filled in and as nothing but plain data."""
-    line = {name: value if isinstance(value, _PLAIN) else repr(value) for name, value in vars(record).items()}
+    line = {name: value if type(value) in _PLAIN else repr(value) for name, value in vars(record).items()}
     line.update(msg=record.getMessage(), args=None, exc_info=None)
     if record.exc_info and not record.exc_text:
         line["exc_text"] = _FORMATTER.formatException(record.exc_info)

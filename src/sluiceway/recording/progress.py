@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
 from sluiceway.base import times
 from sluiceway.base.ids import RunId
+from sluiceway.base.previews import on_one_line
 from sluiceway.model.appearance import look_of
 from sluiceway.model.facts import (
     Fact,
@@ -126,8 +127,8 @@ class Board:
                 self._move_call(fact.run_key, fact.state)
             case TaskRunStarted(run):
                 self._add_call(run, StateType.RUNNING)
-            case TaskRunCreated(run, state, running):
-                self._add_call(run, (running or state).type)
+            case TaskRunCreated(run, state):
+                self._add_call(run, state.type)
             case FlowRunCreated():
                 self._add_run(fact)
             case FlowRunMoved():
@@ -267,11 +268,11 @@ class PlainDisplay:
                 self._due = times.now() + self._every
             ended = self._board.take(fact)
             if ended is not None:
-                self._print(f"{ended.flow_name} / {ended.name}: {_summary(ended)}")
+                self._print(f"{_title(ended)}: {_summary(ended)}")
         if self._board.roots and times.now() >= self._due:
             self._due = times.now() + self._every
             for run in self._board.roots.values():
-                self._print(f"{run.flow_name} / {run.name}: {_summary(run)}")
+                self._print(f"{_title(run)}: {_summary(run)}")
 
     def close(self) -> None:
         """Print nothing more."""
@@ -366,13 +367,14 @@ def _rows(run: RunTally, first: str, rest: str) -> Iterator[_Row]:
     from rich.text import Text  # heavy: only those who want to see progress load it
 
     look = look_of(run.state.type, run.state.name)
-    title = Text.assemble(first, (f"{look.mark} ", look.colour), (run.flow_name, "bold"), f" / {run.name}")
+    names = (on_one_line(run.flow_name), "bold"), f" / {on_one_line(run.name)}"
+    title = Text.assemble(first, (f"{look.mark} ", look.colour), *names)
     yield _Row(title, Text(run.state.name, look.colour), Text(_elapsed(run), "cyan"), Text())
     children = [run.children[key] for key in list(run.children)[:SHOWN_CHILDREN]]
     bars = [*run.tasks.values(), *(flow for flow in run.flows.values() if flow.total > 1 or not children)]
     last = len(bars) + len(children) - 1
     for place, tally in enumerate(bars):
-        label = Text(rest + ("└─ " if place == last else "├─ ") + tally.name)
+        label = Text(rest + ("└─ " if place == last else "├─ ") + on_one_line(tally.name))
         note = Text(tally.note, "red1" if tally.failed else "grey62")
         yield _Row(label, tally, Text(f"{tally.ended:,}/{tally.total:,}"), note)
     for place, child in enumerate(children, start=len(bars)):
@@ -386,12 +388,16 @@ def _elapsed(run: RunTally) -> str:
     return times.duration_text(seconds) if run.end is not None or seconds >= 60 else f"{int(seconds)} s"
 
 
+def _title(run: RunTally) -> str:
+    return f"{on_one_line(run.flow_name)} / {on_one_line(run.name)}"
+
+
 def _summary(run: RunTally) -> str:
     """Return one line about a run, such as `Running for 5 s; parse 812/1,204 (3 failed)`."""
     parts = [f"{run.state.name} {'after' if run.end else 'for'} {times.duration_text(run.seconds())}"]
     for tally in (*run.tasks.values(), *run.flows.values()):
         note = f" ({tally.note})" if tally.note else ""
-        parts.append(f"{tally.name} {tally.ended:,}/{tally.total:,}{note}")
+        parts.append(f"{on_one_line(tally.name)} {tally.ended:,}/{tally.total:,}{note}")
     return "; ".join(parts)
 
 

@@ -156,7 +156,12 @@ def tags(given: Any) -> frozenset[str]:
     listed = frozenset([given] if isinstance(given, str) else given or ())
     if not all(isinstance(tag, str) for tag in listed):
         raise TypeError(f"`tags` must be texts, but {given!r} holds something else.")
-    return listed
+    return plain_tags(listed)
+
+
+def plain_tags(given: Iterable[str]) -> frozenset[str]:
+    """Return tags as nothing but texts, since other processes may not know the enumeration that they are of."""
+    return frozenset(map(str.__str__, given))
 
 
 def cache_policy(given: Mapping[str, Any]) -> CachePolicy | None:

@@ -13,6 +13,7 @@ from sluiceway.model.states import (
     COMPLETED,
     CRASHED,
     FAILED,
+    PAUSED,
     PENDING,
     SCHEDULED,
     State,
@@ -79,7 +80,7 @@ def crashed(subject: str, error: BaseException, moment: Moment) -> State[Any]:
     elif isinstance(error, KeyboardInterrupt):
         why = f"{subject} run was interrupted from the keyboard."
     elif type(error).__name__ == "CancelledError":
-        why = f"{subject} run was cancelled by the event loop."
+        why = f"{subject} run was cancelled by the event loop: {error}".rstrip(": ") + "."
     else:
         why = f"{subject} run was ended by {type(error).__name__}: {error}".rstrip(": ")
     return stamped(CRASHED, moment, None, why, error)
@@ -115,16 +116,55 @@ def returned(value: Any, moment: Moment) -> State[Any]:
     references = find_references(value)
     if not references:
         return stamped(COMPLETED, moment, data=value)
-    if isinstance(value, Upstream):
-        return _taken_over(value.state, moment)
     states = [reference.state for reference in references]
     incomplete = [state for state in states if not state.is_completed()]
     if not incomplete:
-        return stamped(COMPLETED, moment, data=resolve(value, resolved_result))
-    kind = CANCELLED if any(s.is_cancelled() for s in incomplete) else FAILED
-    verb = "cancelled" if kind is CANCELLED else "failed"
-    count = sum(s.is_cancelled() for s in incomplete) if kind is CANCELLED else len(incomplete)
-    return stamped(kind, moment, None, f"{count}/{len(states)} states {verb}.", _first_error(incomplete))
+        return stamped(COMPLETED, moment, None, "All states completed.", resolve(value, resolved_result))
+    return _judged(incomplete, len(states), moment)
+
+
+def tells_state(value: object) -> bool:
+    """Return whether what a task returned decides its state: a state, or a list, tuple or set of nothing but states.
+
+    Args:
+        value: What the function returned.
+    """
+    if isinstance(value, (list, tuple, set)):
+        return bool(value) and all(isinstance(member, State) for member in value)
+    return isinstance(value, State)
+
+
+def told(value: Any, moment: Moment) -> State[Any]:
+    """Return the state of a task run that returned a state or several, of which it keeps those that completed.
+
+    Args:
+        value: What the function returned, which `tells_state`.
+        moment: When.
+    """
+    if isinstance(value, State):
+        return _taken_over(value, moment)
+    incomplete = [state for state in value if not state.is_completed()]
+    if incomplete:
+        return _judged(incomplete, len(value), moment)
+    return stamped(COMPLETED, moment, None, "All states completed.", value)
+
+
+def _judged(incomplete: list[State[Any]], total: int, moment: Moment) -> State[Any]:
+    """Return the state of a run that returned states of which some did not complete.
+
+    Args:
+        incomplete: Those.
+        total: How many there were.
+        moment: When.
+    """
+    if cancelled := [state for state in incomplete if state.is_cancelled()]:
+        return stamped(CANCELLED, moment, None, f"{len(cancelled)}/{total} states cancelled.", _first_error(incomplete))
+    if paused := [state for state in incomplete if state.is_paused()]:
+        return stamped(PAUSED, moment, None, f"{len(paused)}/{total} states paused.")
+    if failed := [state for state in incomplete if state.is_final()]:
+        return stamped(FAILED, moment, None, f"{len(failed)}/{total} states failed.", _first_error(failed))
+    message = f"{len(incomplete)}/{total} states are not final."
+    return stamped(FAILED, moment, None, message, errors.UnfinishedRun(message))
 
 
 def _first_error(states: Iterable[State[Any]]) -> BaseException | None:
@@ -155,7 +195,7 @@ def not_ready(references: Iterable[Reference], moment: Moment) -> State[Any] | N
     for reference in references:
         if not reference.satisfied:
             source = reference.source
-            which = f"task run '{to_uuid(source.run_key)}'" if isinstance(source, Upstream) else source.name
+            which = f"task run '{to_uuid(source.run_key)}'" if isinstance(source, Upstream) else f"state {source}"
             return stamped(PENDING, moment, "NotReady", f"Upstream {which} did not reach a 'COMPLETED' state.")
     return None
 

@@ -64,7 +64,7 @@ class Arrivals:
             case FlowRunCreated():
                 self._open[fact.run.key] = (FlowRunMoved, 0)
             case TaskRunCreated():
-                self._open[fact.run.key] = (TaskRunMoved, 0 if fact.running is None else 1)
+                self._open[fact.run.key] = (TaskRunMoved, 0)
             case TaskRunStarted():
                 self._open[fact.run.key] = (TaskRunMoved, 1)
             case FlowRunMoved() | TaskRunMoved() if fact.state.is_final() or fact.state.name == "NotReady":

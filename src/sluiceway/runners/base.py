@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from sluiceway.base.times import now
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.model.annotations import allow_failure, unmapped
+from sluiceway.model.annotations import allow_failure
 from sluiceway.model.facts import TaskRunCreated, TaskRunMoved
 from sluiceway.model.states import State, StateType
 from sluiceway.model.upstream import Upstream
 from sluiceway.rules.mapping import expand
-from sluiceway.rules.outcomes import crashed, stamped
+from sluiceway.rules.outcomes import crashed, not_ready, stamped
+from sluiceway.rules.resolution import Reference, as_list, resolved_result
 
 F = TypeVar("F", bound=Future[Any])
 
@@ -57,15 +59,16 @@ class TaskRunner(ABC, Generic[F]):
 
         Args:
             task: The task.
-            parameters: Its arguments by name; a future of an iterable is waited for.
+            parameters: Its arguments by name; a future or state of an iterable stands for that.
             wait_for: Futures that each run waits for.
 
         Raises:
             MappingMissingIterable: There is nothing to go through.
             MappingLengthMismatch: The iterables differ in length.
+            UpstreamTaskError: A run whose result is to be gone through did not complete.
         """
         ready = {name: _iterable_of(value) for name, value in parameters.items()}
-        waits = None if wait_for is None else list(wait_for)
+        waits = None if wait_for is None else as_list(wait_for)
         return FutureList(self.submit_all(task, expand(ready, task.signature.defaults), waits))
 
     def submit_all(self, task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None) -> list[Future[Any]]:
@@ -106,12 +109,25 @@ class TaskRunner(ABC, Generic[F]):
 
 
 def _iterable_of(value: Any) -> Any:
-    """Return what `map` goes through for an argument: the result of a future, in its place."""
-    if isinstance(value, Future):
-        return value.result()
-    if isinstance(value, (unmapped, allow_failure)) and isinstance(value.value, Future):
-        return value if isinstance(value, unmapped) else value.rewrap(value.value.result())
+    """Return what `map` goes through for an argument: the result of a future or state, in its place."""
+    if isinstance(value, (Future, State)):
+        return _result_of(value)
+    if isinstance(value, allow_failure) and isinstance(value.value, (Future, State)):
+        return value.rewrap(_result_of(value.value))
     return value
+
+
+def _result_of(source: Future[Any] | State[Any]) -> Any:
+    """Return the result of a run, once it has ended.
+
+    Raises:
+        UpstreamTaskError: It did not complete.
+    """
+    if isinstance(source, Future):
+        source.wait()
+    reference = Reference(source, failure_allowed=False)
+    blocked = not_ready([reference], now())
+    return resolved_result(reference) if blocked is None else blocked.result()
 
 
 def record_dropped(call: TaskRunContext, begun: bool, error: BaseException) -> State[Any]:

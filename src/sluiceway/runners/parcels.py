@@ -16,7 +16,7 @@ from sluiceway.base.signatures import Signature
 from sluiceway.base.times import Moment
 from sluiceway.drivers import logs
 from sluiceway.drivers.decorated import Decorated
-from sluiceway.engine.contexts import FlowRunContext, Identity, Replay, TaskRunContext
+from sluiceway.engine.contexts import Call, FlowRunContext, Identity, Replay, TaskRunContext
 from sluiceway.engine.ops import Outcome
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, ResultPolicy, TaskPolicy
 from sluiceway.model.runs import FlowRun
@@ -65,7 +65,7 @@ class AbsentFlow:
     def __init__(self, flow: Any) -> None:
         policy: FlowPolicy = flow.policy
         self.name: str = policy.name
-        self.version: str | None = policy.version
+        self.version: str | None = flow.version
         self.description: str | None = flow.description
         self.isasync: bool = flow.isasync
         self.isgenerator: bool = flow.isgenerator
@@ -165,7 +165,7 @@ class Reply(NamedTuple):
     error: bytes | None = None
     trace: str | None = None
     timeout: str | None = None
-    ordinals: dict[str, dict[int, int]] | None = None
+    ordinals: dict[str, dict[Call, int]] | None = None
     replay: Replay | None = None
 
 

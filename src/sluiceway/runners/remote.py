@@ -81,11 +81,12 @@ class Errand:
         self._done(Outcome(None, CrashedRun(why), self._context.services.clock.now()))
 
     def fail(self, error: Exception) -> None:
-        """End with what kept the call from being made at all.
+        """End with what kept the call from being made, or from going on.
 
         Args:
             error: The reason.
         """
+        self._arrivals.end("The task run that it belonged to could not go on.")
         self._done(Outcome(None, error, self._context.services.clock.now()))
 
     def run_out(self, guarantee: str) -> None:

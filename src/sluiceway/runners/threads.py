@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable
-from queue import Empty, SimpleQueue
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from sluiceway.base.errors import CyclicDependencyError
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.futures import Future, guard, when_all_done
-from sluiceway.drivers.planning import plan_task
+from sluiceway.drivers.planning import plan_task, plan_tasks
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import State
@@ -61,17 +61,21 @@ class ThreadFuture(Future[Any]):
             self._claimed = True
             return True
 
-    def execute(self) -> None:
-        """Run the task on this thread, which has claimed it."""
+    def execute(self, worker: _Worker | None = None) -> None:
+        """Run the task on this thread, which has claimed it, and end the future.
+
+        Args:
+            worker: The thread, if it has nothing else to do; None for one that helps while it waits.
+        """
         variables, self.variables = self.variables, None
         assert variables is not None  # only who has claimed the call gets here, once
         _stack.futures.append(self)
         try:
-            variables.copy().run(self._execute)
+            variables.copy().run(self._execute, worker)
         finally:
             _stack.futures.pop()
 
-    def _execute(self) -> None:
+    def _execute(self, worker: _Worker | None) -> None:
         call = self.context
         assert call is not None  # it goes when the run has ended
         call.started = call.services.clock.now()
@@ -82,7 +86,7 @@ class ThreadFuture(Future[Any]):
                 state = blocking.drive(run_task(call), call.services)
         except BaseException as error:
             state = crashed("Task", error, call.services.clock.now())
-        self.runner.ended(self, state)
+        self.runner.ended(self, state, worker)
 
     def help(self) -> None:
         """Run the task on the waiting thread, if that is one of a pool and nobody has begun it.
@@ -133,6 +137,43 @@ class _Stack(threading.local):
 _stack = _Stack()
 
 
+class _Worker:
+    """A thread of a pool.
+
+    Args:
+        idle: The threads of the pool that have nothing to do, the last to come on top.
+    """
+
+    __slots__ = ("_idle", "bell", "resting")
+
+    def __init__(self, idle: deque[_Worker]) -> None:
+        self._idle = idle
+        self.resting: bool = False
+        """Whether the thread counted itself among the idle ones; it may have been called up since."""
+        self.bell: threading.Lock = threading.Lock()
+        """Released to call the thread up: it is to look into the queue."""
+        self.bell.acquire()
+
+    def rest(self) -> None:
+        """Count this thread among the idle ones."""
+        self.resting = True
+        self._idle.append(self)
+
+    def rise(self) -> bool:
+        """Take this thread from among the idle ones; return whether nobody has called it up before."""
+        try:
+            self._idle.remove(self)
+        except ValueError:
+            return False
+        self.resting = False
+        return True
+
+    def wait(self) -> None:
+        """Wait until somebody calls the thread up."""
+        self.bell.acquire()
+        self.resting = False
+
+
 class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
     """Runs tasks in threads of this process.
 
@@ -148,10 +189,15 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
         self.max_workers = max_workers
         self._limit = max_workers or DEFAULT_WORKERS
-        self._queue: SimpleQueue[ThreadFuture | None] = SimpleQueue()
+        self._queue: deque[ThreadFuture | None] = deque()
+        """The calls that wait for a thread; None has a thread end."""
         self._threads: list[threading.Thread] = []
-        self._idle: deque[None] = deque()
-        """One entry for each thread that waits and that no submission has counted on."""
+        self._idle: deque[_Worker] = deque()
+        """The threads that have nothing to do. The last to come is the first to go: its caches are warm."""
+        self._scout: _Worker | None = None
+        """The thread that was called up and has not looked into the queue yet. If that finds more than one call
+        there, it calls up the next: so there are as many threads awake as find something to do, and a thousand
+        short calls do not wake a crowd that then waits for the interpreter."""
         self._growing = threading.Lock()
         self._unfinished: dict[ThreadFuture, None] = {}
         self._loops = threading.local()
@@ -185,7 +231,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """
         if self._closed:
             raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
-        return self._submit(task, parameters, wait_for, contextvars.copy_context())
+        call = plan_task(task, parameters, wait_for, self._services_here())
+        return self._take(call, contextvars.copy_context())
 
     def submit_all(self, task: Any, calls: Iterable[dict[str, Any]], wait_for: list[Any] | None) -> list[Future[Any]]:
         """Run a task in threads of the pool, once for each set of parameters, and return the futures in order.
@@ -198,14 +245,14 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         if type(self).submit is not ThreadPoolTaskRunner.submit:
             return super().submit_all(task, calls, wait_for)  # a class derived from this one has its own way
         variables = contextvars.copy_context()
-        return [self._submit(task, call, wait_for, variables) for call in calls]
+        return [self._take(call, variables) for call in plan_tasks(task, calls, wait_for, self._services_here())]
 
-    def _submit(
-        self, task: Any, parameters: dict[str, Any], wait_for: Iterable[Any] | None, variables: contextvars.Context
-    ) -> Future[Any]:
+    def _services_here(self) -> Services:
         context = scope.current()
-        services = context.services if context is not None else self.services
-        call = plan_task(task, parameters, wait_for, services)
+        return context.services if context is not None else self.services
+
+    def _take(self, call: TaskRunContext, variables: contextvars.Context) -> Future[Any]:
+        """Have a call executed as soon as the futures that it waits for have ended."""
         future = ThreadFuture(call, self, variables)
         self._unfinished[future] = None
         if call.references:
@@ -221,37 +268,68 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """Enqueue a call when the futures that it waits for have ended, lest it hold up a thread."""
         when_all_done([r.source for r in call.references], lambda: self._enqueue(future))
 
-    def _enqueue(self, future: ThreadFuture) -> None:
-        self._queue.put(future)
-        try:
-            self._idle.pop()  # a thread that waits is spoken for, though it takes a while to wake
-        except IndexError:
-            if len(self._threads) < self._limit:
-                self._grow()
+    def _enqueue(self, future: ThreadFuture | None) -> None:
+        """Put a call into the queue, and have a thread look there."""
+        # In this order: a thread that comes to rest meanwhile looks into the queue once more.
+        self._queue.append(future)
+        if self._scout is None:
+            self._call_up()
+
+    def _call_up(self) -> None:
+        """Have one more thread look into the queue: one that rests, or a new one, if there may be one more."""
+        if self._idle:
+            with suppress(IndexError):  # somebody else was quicker
+                self._scout = worker = self._idle.pop()
+                worker.bell.release()
+                return
+        if len(self._threads) < self._limit:
+            self._grow()
 
     def _grow(self) -> None:
         with self._growing:
             if len(self._threads) >= self._limit or self._closed:
                 return
+            self._scout = worker = _Worker(self._idle)
             name = f"sluiceway-worker-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
             self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads: those that there are do the work
+            self._threads.remove(thread)
+            self._scout = None
+            if not self._threads:
+                raise
 
-    def _work(self) -> None:
-        take = self._queue.get
-        while True:
-            try:
-                future = take(False)
-            except Empty:
-                self._idle.append(None)
-                future = take()
-            if future is None:
-                break
+    def _work(self, worker: _Worker) -> None:
+        while (future := self._next(worker)) is not None:
             if future.claim():
-                future.execute()
+                future.execute(worker)
             del future  # lest an idle thread keep the last result alive
         self._close_loop()
+
+    def _next(self, worker: _Worker) -> ThreadFuture | None:
+        """Return the call that a thread is to execute next, once there is one; None if it is to end."""
+        while True:
+            if not worker.resting:
+                try:
+                    future = self._queue.popleft()
+                except IndexError:
+                    self._report(worker)
+                    worker.rest()
+                else:
+                    if self._report(worker) and self._queue:
+                        self._call_up()
+                    return future
+            if not (self._queue and worker.rise()):
+                worker.wait()
+
+    def _report(self, worker: _Worker) -> bool:
+        """Return whether a thread was the scout; it is so no longer."""
+        if self._scout is not worker:
+            return False
+        self._scout = None
+        return True
 
     def drive_async(self, call: TaskRunContext) -> State[Any]:
         """Run an async task in the event loop of this thread, which is kept for the next one.
@@ -275,15 +353,17 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         if runner is not None:
             runner.close()
 
-    def ended(self, future: ThreadFuture, state: State[Any]) -> None:
+    def ended(self, future: ThreadFuture, state: State[Any], worker: _Worker | None = None) -> None:
         """End a future.
 
         Args:
             future: The future.
             state: What its run came to.
+            worker: The thread that has nothing else to do now.
         """
         self._unfinished.pop(future, None)
-        future.settle(state)
+        # At rest before anybody hears of the result, the thread is there for the call that follows from it.
+        future.settle(state, None if worker is None or self._queue else worker.rest)
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of tasks that have not ended."""
@@ -315,7 +395,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """
         self._closed = True
         for _ in self._threads:
-            self._queue.put(None)
+            self._enqueue(None)
         current = threading.current_thread()
         deadline = monotonic() + GRACE_SECONDS if self._abandoned else None
         for thread in self._threads:

@@ -88,7 +88,7 @@ class MemoryStore:
                 self._verbs[type(fact)](fact)
 
     def _create_flow_run(self, fact: FlowRunCreated) -> None:
-        run, state = fact
+        run, state = fact.run, fact.state
         flow = self._flows.setdefault(run.flow_name, FlowInfo(new_id(), run.flow_name, state.moment))
         if run.key not in self._flow_runs:
             record = self._flow_runs[run.key] = _Record(run)
@@ -97,13 +97,11 @@ class MemoryStore:
             record.begin(state)
 
     def _create_task_run(self, fact: TaskRunCreated) -> None:
-        states = (fact.state,) if fact.running is None else (fact.state, fact.running)
-        self._begin_task_run(fact.run, *states)
+        self._begin_task_run(fact.run, fact.state)
 
     def _start_task_run(self, fact: TaskRunStarted) -> None:
         states: list[State[Any]] = [State(StateType.PENDING), State(StateType.RUNNING)]
-        for state in states:
-            state.moment = fact.run.start or 0
+        states[0].moment, states[1].moment = fact.called, fact.run.start or 0
         self._begin_task_run(fact.run, *states)
 
     def _begin_task_run(self, run: TaskRun, *states: State[Any]) -> None:
@@ -138,7 +136,17 @@ class MemoryStore:
             self._cached[fact.entry.key] = fact.entry
 
     def _log(self, fact: LogWritten) -> None:
-        self._lines.append(LogLine(len(self._lines) + 1, *fact))
+        self._lines.append(
+            LogLine(
+                len(self._lines) + 1,
+                fact.flow_run_key,
+                fact.task_run_key,
+                fact.moment,
+                fact.level,
+                fact.logger,
+                fact.message,
+            )
+        )
 
     # --- deferred calls -----------------------------------------------------------------------
 

@@ -16,15 +16,16 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sluiceway import wiring
+from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking
 from sluiceway.drivers.performing import Handler
 from sluiceway.drivers.planning import plan_flow, plan_task
 from sluiceway.engine.contexts import FlowRunContext
 from sluiceway.engine.flow import run_flow
-from sluiceway.engine.ops import Emit, Invoke, Op, Outcome, Record, Say, Sleep, Wait
+from sluiceway.engine.ops import Emit, Invoke, Outcome, Say, Sleep, Wait
 from sluiceway.engine.task import run_task
 from sluiceway.flows import Flow
-from sluiceway.model.facts import Fact
+from sluiceway.model.facts import FACTS, Fact
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Clock, Store
@@ -222,9 +223,9 @@ def spell(op: Op[Any]) -> str:
     """
     kind = type(op).__name__
     match op:
-        case Record():
-            state = getattr(op.fact, "state", None)
-            return f"{kind} {type(op.fact).__name__}" + ("" if state is None else f" {state.name}")
+        case _ if isinstance(op, FACTS):
+            state = getattr(op, "state", None)
+            return f"Record {kind}" + ("" if state is None else f" {state.name}")
         case Invoke():
             return f"{kind} {getattr(op.fn, '__qualname__', repr(op.fn)).rpartition('.')[2]}"
         case Sleep():

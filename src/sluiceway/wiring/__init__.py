@@ -99,9 +99,11 @@ def use(replacement: Services) -> Generator[Services, None, None]:
     try:
         yield replacement
     finally:
-        replacement.close()
-        with _lock:
-            _current = before
+        try:
+            replacement.close()
+        finally:
+            with _lock:
+                _current = before
 
 
 def reset() -> None:

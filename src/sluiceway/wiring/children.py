@@ -69,10 +69,12 @@ def _installed(services: Services) -> Generator[Services, None, None]:
     try:
         yield services
     finally:
-        services.close()
-        with _lock:
-            _active.remove(services)
-            wiring._current = _active[-1] if _active else None
+        try:
+            services.close()
+        finally:
+            with _lock:
+                _active.remove(services)
+                wiring._current = _active[-1] if _active else None
 
 
 _handler = PipeHandler(lambda: _latest_recorder())

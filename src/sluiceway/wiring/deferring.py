@@ -251,7 +251,7 @@ def restore(task: Any, run: TaskRun, call: bytes, services: Services, now: Momen
         now,
         run.tags,
         run.call_hash,
-        run.call_preview,
+        run.call_preview or "",
         None,
         run.inputs,
     )

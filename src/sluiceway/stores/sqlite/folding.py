@@ -27,13 +27,12 @@ from sluiceway.model.facts import (
     TaskRunStarted,
 )
 from sluiceway.model.results import NOTHING, StoredResult
-from sluiceway.model.states import FINAL_TYPES
+from sluiceway.model.states import COMPLETED, FINAL_TYPES, State, StateType
 from sluiceway.stores.rows import SCHEDULED, next_start, to_json
-from sluiceway.stores.sqlite.packing import pack_inputs, pack_states
+from sluiceway.stores.sqlite.packing import pack_completed, pack_inputs, pack_states
 
 if TYPE_CHECKING:
     from sluiceway.model.runs import FlowRun, TaskRun
-    from sluiceway.model.states import State
 
 Value: TypeAlias = "int | float | str | bytearray"
 
@@ -106,15 +105,15 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
     task_moves = _by_run(kinds.pop(TaskRunMoved, ()))
     _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
-    _fold_task_runs(((run, []) for (run,) in kinds.pop(TaskRunStarted, ())), task_moves, batch)
-    _fold_task_runs(map(_first_states, kinds.pop(TaskRunCreated, ())), task_moves, batch)
+    _fold_started(kinds.pop(TaskRunStarted, ()), task_moves, batch)
+    _fold_task_runs(((fact.run, [fact.state]) for fact in kinds.pop(TaskRunCreated, ())), task_moves, batch)
     if TaskRunDeferred in kinds:
         _fold_deferred(kinds.pop(TaskRunDeferred), task_moves, batch)
     _fold_flow_moves(flow_moves, batch)
     _fold_task_moves(task_moves, batch)
-    for (run_key,) in kinds.pop(DeferredCallEnded, ()):
-        batch.rows["end_waits"].append(bytearray(run_key))
-        batch.rows["end_calls"].append(bytearray(run_key))
+    for ended in kinds.pop(DeferredCallEnded, ()):
+        batch.rows["end_waits"].append(bytearray(ended.run_key))
+        batch.rows["end_calls"].append(bytearray(ended.run_key))
     _fold_cached(kinds.pop(ResultCached, ()), batch)
     _fold_logs(kinds.pop(LogWritten, ()), batch)
     if kinds:
@@ -122,25 +121,94 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     return batch
 
 
-def _first_states(fact: TaskRunCreated) -> tuple[TaskRun, list[State[Any]]]:
-    run, state, running = fact
-    return run, [state] if running is None else [state, running]
-
-
-def _by_run(moves: Iterable[Any]) -> dict[RunId, list[Any]]:
-    runs: dict[RunId, list[Any]] = {}
+def _by_run(moves: Sequence[Any]) -> dict[RunId, Sequence[Any]]:
+    """Return the moves of each run in order; a run that has ended stays as it is."""
+    runs: dict[RunId, Any] = {move.run_key: (move,) for move in moves}
+    if len(runs) == len(moves):  # most runs start and complete within one batch
+        return runs
+    runs.clear()
     for move in moves:
-        key = move[0]  # by place rather than by name, which takes a named tuple three times as long
-        earlier = runs.get(key)
-        if earlier is None:
-            runs[key] = [move]
-        elif earlier[-1][1].type not in FINAL_TYPES:  # a run that has ended stays as it is
+        earlier = runs.setdefault(move.run_key, [])
+        if not earlier or earlier[-1].state.type not in FINAL_TYPES:
             earlier.append(move)
     return runs
 
 
+def _fold_started(started: Iterable[TaskRunStarted], moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch) -> None:
+    """Fold the runs that started to run as soon as they could: nearly all, most of which have completed, too."""
+    numbers, rows = batch.numbers.tasks, batch.rows["create_completed_task_runs"]
+    others: list[tuple[TaskRun, list[State[Any]]]] = []
+    null = NULL
+    no_moves, no_result, nothing = (), (null, null, null), (NOTHING.serializer, null, null)
+    # Most follow others of the same task and flow run, which then need not be looked up again.
+    task_key: str | None = None
+    flow_run_key: RunId | None = None
+    task: int | None = None
+    flow_run: Value = NULL
+    for fact in started:
+        run = fact.run
+        if run.task_key is not task_key:
+            task_key, task = run.task_key, numbers.get((run.task_name, run.task_key))
+        moved = moves.get(run.key, no_moves)
+        if task is None or len(moved) != 1 or not _is_simple(run, moved[0]):
+            others.append((run, _first_states(run, fact.called)))
+            continue
+        if run.flow_run_key is not flow_run_key:
+            flow_run_key, flow_run = run.flow_run_key, _blob(run.flow_run_key)
+        del moves[run.key]
+        result, began, ended = moved[0].result, run.start or 0, moved[0].state.moment
+        rows += (
+            bytearray(run.key),
+            flow_run,
+            task,
+            run.call_hash,
+            run.ordinal,
+            began,
+            ended,
+            null if run.call_preview is None else run.call_preview,
+            pack_completed(fact.called, began, ended),
+        )
+        rows += nothing if result is NOTHING else no_result if result is None else _inline(result)
+    _fold_task_runs(others, moves, batch)
+
+
+def _is_simple(run: TaskRun, move: TaskRunMoved) -> bool:
+    """Whether a run completed at once, and there is nothing special to tell of it."""
+    state, result = move.state, move.result
+    return (
+        state.type is COMPLETED
+        and state.bare
+        and move.run_count == 1
+        and move.cache_key is None
+        and run.cache_key is None
+        and move.name is None
+        and run.given_name is None
+        and run.parent_key is None
+        and run.inputs is None
+        and not run.tags
+        and (result is None or result.blob is not None)
+    )
+
+
+def _first_states(run: TaskRun, called: Moment) -> list[State[Any]]:
+    """Return the states that a run which started at once has been in."""
+    states: list[State[Any]] = [State(StateType.PENDING), State(StateType.RUNNING)]
+    states[0].moment, states[1].moment = called, run.start or 0
+    return states
+
+
+def _inline(result: StoredResult) -> tuple[Value, Value, Value]:
+    """Return serializer, preview and bytes of a result that is kept in its row."""
+    serializer, blob, _, _, preview, _ = result
+    return (
+        NULL if serializer == PICKLE else serializer,
+        NULL if preview is None else preview,
+        NULL if blob is None else bytearray(blob),
+    )
+
+
 def _fold_task_runs(
-    runs: Iterable[tuple[TaskRun, list[State[Any]]]], moves: dict[RunId, list[TaskRunMoved]], batch: Batch
+    runs: Iterable[tuple[TaskRun, list[State[Any]]]], moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch
 ) -> None:
     tasks = batch.numbers.tasks
     rows = batch.rows["create_task_runs"]
@@ -156,12 +224,11 @@ def _fold_task_runs(
             flow_run_key = run.flow_run_key
             flow_run = _blob(flow_run_key)
         key = run.key
-        begun = None if states else run.start or 0
         later = moves.pop(key, ())
-        if states and states[-1].type in FINAL_TYPES:
+        if states[-1].type in FINAL_TYPES:
             later = ()
         run_count, result, name, cache_key = _follow(later, states, run.given_name, run.cache_key)
-        history, code, state_name, started, ended = pack_states(states, begun)
+        history, code, state_name, started, ended = pack_states(states)
         rows += (
             bytearray(key),
             flow_run,
@@ -186,13 +253,16 @@ def _fold_task_runs(
         rows += _NOTHING if result is NOTHING else _result(result)
 
 
-def _fold_deferred(deferred: Sequence[TaskRunDeferred], moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> None:
+def _fold_deferred(
+    deferred: Sequence[TaskRunDeferred], moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch
+) -> None:
     _fold_task_runs(((fact.run, [fact.state]) for fact in deferred), moves, batch)
     calls, waits = batch.rows["defer_calls"], batch.rows["begin_waits"]
-    for run, _, due, call, upstream in deferred:
+    for fact in deferred:
+        run = fact.run
         task = batch.numbers.tasks.get((run.task_name, run.task_key), 0)
-        calls += (bytearray(run.key), task, due, bytearray(call))
-        for key in upstream:
+        calls += (bytearray(run.key), task, fact.due, bytearray(fact.call))
+        for key in fact.upstream:
             waits += (bytearray(run.key), bytearray(key))
 
 
@@ -202,16 +272,16 @@ def _follow(
     """Add the states of moves to others; return run count, result, name and cache key after them."""
     run_count, result = 0, None
     for move in moves:
-        _, state, run_count, result, new_name, new_cache_key = move
-        states.append(state)
-        if new_name is not None:
-            name = new_name
-        if new_cache_key is not None:
-            cache_key = new_cache_key
+        states.append(move.state)
+        run_count, result = move.run_count, move.result
+        if move.name is not None:
+            name = move.name
+        if move.cache_key is not None:
+            cache_key = move.cache_key
     return run_count, result, name, cache_key
 
 
-def _fold_task_moves(moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> None:
+def _fold_task_moves(moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch) -> None:
     rows = batch.rows["move_task_runs"]
     null = NULL
     for key, later in moves.items():
@@ -233,12 +303,15 @@ def _fold_task_moves(moves: dict[RunId, list[TaskRunMoved]], batch: Batch) -> No
         rows += _NOTHING if result is NOTHING else _result(result)
 
 
-def _fold_flow_runs(created: Iterable[FlowRunCreated], moves: dict[RunId, list[FlowRunMoved]], batch: Batch) -> None:
+def _fold_flow_runs(
+    created: Iterable[FlowRunCreated], moves: dict[RunId, Sequence[FlowRunMoved]], batch: Batch
+) -> None:
     rows = batch.rows["create_flow_runs"]
-    for run, first in created:
-        later = moves.pop(run.key, [])
+    for fact in created:
+        run, first = fact.run, fact.state
+        later = moves.pop(run.key, ())
         if first.type in FINAL_TYPES:
-            later = []
+            later = ()
         states = [first, *[move.state for move in later]]
         history, code, state_name, started, ended = pack_states(states)
         names = [run.name, *[move.name for move in later if move.name is not None]]
@@ -272,7 +345,7 @@ def _flow_number(name: str, state: State[Any], batch: Batch) -> int:
     return number
 
 
-def _fold_flow_moves(moves: dict[RunId, list[FlowRunMoved]], batch: Batch) -> None:
+def _fold_flow_moves(moves: dict[RunId, Sequence[FlowRunMoved]], batch: Batch) -> None:
     rows = batch.rows["move_flow_runs"]
     for key, later in moves.items():
         last = later[-1]
@@ -294,19 +367,20 @@ def _fold_flow_moves(moves: dict[RunId, list[FlowRunMoved]], batch: Batch) -> No
 
 def _fold_cached(cached: Iterable[ResultCached], batch: Batch) -> None:
     rows = batch.rows["cache_results"]
-    for (entry,) in cached:
+    for fact in cached:
+        entry = fact.entry
         rows += (entry.key, entry.created, _value(entry.expires), *_result(entry.result))
 
 
 def _fold_logs(lines: Iterable[LogWritten], batch: Batch) -> None:
     rows = batch.rows["append_logs"]
     loggers = batch.numbers.loggers
-    for flow_run_key, task_run_key, moment, level, logger, message in lines:
-        number = loggers.get(logger)
+    for line in lines:
+        number = loggers.get(line.logger)
         if number is None:
-            batch.new_loggers.add(logger)
+            batch.new_loggers.add(line.logger)
             number = 0
-        rows += (_blob(flow_run_key), _blob(task_run_key), moment, level, number, message)
+        rows += (_blob(line.flow_run_key), _blob(line.task_run_key), line.moment, line.level, number, line.message)
 
 
 def _tags(run: FlowRun | TaskRun, statement: str, batch: Batch) -> str:

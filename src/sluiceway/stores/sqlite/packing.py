@@ -18,6 +18,7 @@ from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.stores.rows import (
     CODE_OF_TYPE,
+    COMPLETED,
     FINAL_CODES,
     PENDING,
     RUNNING,
@@ -39,7 +40,7 @@ _INPUT = Struct("<II")
 _KEY_BYTES = 16
 
 _pack_word = _WORD.pack
-_pack_words = Struct("<qq").pack
+_pack_three_words = Struct("<qqq").pack
 
 
 Life: TypeAlias = "tuple[bytearray, int, str | None, Moment | None, Moment | None]"
@@ -47,21 +48,32 @@ Life: TypeAlias = "tuple[bytearray, int, str | None, Moment | None, Moment | Non
 one; when the run first started to run in them; when it ended, where the last one is final."""
 
 
-def pack_states(states: Iterable[State[Any]], begun: Moment | None = None) -> Life:
+def pack_completed(called: Moment, began: Moment, ended: Moment) -> bytearray:
+    """Return the packed states of a run that was pending, running and completed, and nothing else.
+
+    Args:
+        called: Since when it was pending.
+        began: Since when it was running.
+        ended: When it completed.
+    """
+    return bytearray(
+        _pack_three_words(
+            called << _BITS_BELOW_MOMENT | PENDING,
+            began << _BITS_BELOW_MOMENT | RUNNING,
+            ended << _BITS_BELOW_MOMENT | COMPLETED,
+        )
+    )
+
+
+def pack_states(states: Iterable[State[Any]]) -> Life:
     """Return what the states of a run come to.
 
     Args:
         states: The states in order.
-        begun: When the run was pending and running before, if it was.
     """
-    started = begun
-    if begun is None:
-        history = bytearray()
-        code, name, moment = PENDING, None, 0
-    else:
-        word = begun << _BITS_BELOW_MOMENT
-        history = bytearray(_pack_words(word | PENDING, word | RUNNING))
-        code, name, moment = RUNNING, None, begun
+    history = bytearray()
+    started: Moment | None = None
+    code, name, moment = PENDING, None, 0
     for state in states:
         code, name, moment = CODE_OF_TYPE[state.type._value_], state.special_name, state.moment
         word = moment << _BITS_BELOW_MOMENT | code

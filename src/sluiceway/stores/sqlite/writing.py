@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from sluiceway.base.ids import new_id
@@ -106,10 +106,10 @@ class Writer:
     def _number_of(
         self, connection: sqlite3.Connection, table: str, known_by: tuple[str, ...], row: tuple[object, ...]
     ) -> int:
-        found = connection.execute(self._text(f"find_{table}"), known_by).fetchone()
+        found = connection.execute(self._text(f"find_{table}"), _encodable(known_by)).fetchone()
         if found is not None:
             return cast(int, found[0])
-        return cast(int, connection.execute(self._text(f"insert_{table}"), row).lastrowid)
+        return cast(int, connection.execute(self._text(f"insert_{table}"), _encodable(row)).lastrowid)
 
     def _statement(self, name: str) -> _Statement:
         if name not in self._statements:
@@ -158,5 +158,9 @@ class _Statement:
         try:
             connection.execute(self._texts[rows], values)
         except UnicodeEncodeError:
-            rewritten = [encodable(value) if isinstance(value, str) else value for value in values]
-            connection.execute(self._texts[rows], rewritten)
+            connection.execute(self._texts[rows], _encodable(values))
+
+
+def _encodable(values: Iterable[object]) -> list[object]:
+    """Return values of which the database can take each."""
+    return [encodable(value) if isinstance(value, str) else value for value in values]

@@ -35,6 +35,14 @@ INSERT INTO task_run (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING;
 
+-- name: create_completed_task_runs
+-- Those that ran once, completed, and have nothing special about them: half the values to bind.
+INSERT INTO task_run (
+    key, flow_run, task, call_hash, ordinal, started, ended, call_preview, history,
+    result_serializer, result_preview, result, state, run_count
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3, 1)
+ON CONFLICT (key) DO NOTHING;
+
 -- name: move_flow_runs
 UPDATE flow_run SET
     state = move.column2, state_name = move.column3, run_count = move.column4,
