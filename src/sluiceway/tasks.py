@@ -10,7 +10,7 @@ from sluiceway import wiring
 from sluiceway.base.keys import key_of, own_name
 from sluiceway.base.names import check_name
 from sluiceway.base.signatures import signature_of
-from sluiceway.cache_policies import DEFAULT, INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
+from sluiceway.cache_policies import DEFAULT, NO_CACHE, CachePolicy
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_task
 from sluiceway.drivers.decorated import Decorated
@@ -20,7 +20,8 @@ from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import Hooks, TaskPolicy
 from sluiceway.model.states import State
 from sluiceway.rules import options
-from sluiceway.rules.retrying import exponential_delays
+from sluiceway.rules.caching import task_input_hash
+from sluiceway.rules.retrying import exponential_backoff
 from sluiceway.wiring.runners import shared_runner
 
 if TYPE_CHECKING:
@@ -45,35 +46,6 @@ R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 Hook = Callable[..., Any]
-
-
-def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
-    """Return a value for `retry_delay_seconds`: delays that double with each retry.
-
-    Args:
-        backoff_factor: Seconds before the first retry.
-
-    Example:
-        ```python
-        @task(retries=4, retry_delay_seconds=exponential_backoff(2))  # 2, 4, 8 and 16 seconds
-        def fetch(url: str) -> bytes: ...
-        ```
-    """
-
-    def delays(retries: int) -> list[float]:
-        return exponential_delays(backoff_factor, retries)
-
-    return delays
-
-
-def task_input_hash(context: Any, arguments: dict[str, Any]) -> str | None:
-    """Return a cache key of a call: a hash of its arguments and the source of the task. For `cache_key_fn`.
-
-    Args:
-        context: The context of the task run.
-        arguments: The arguments by name.
-    """
-    return (INPUTS + TASK_SOURCE).compute_key(context, arguments, {})
 
 
 class Task(Decorated[P, R_co]):
@@ -277,6 +249,75 @@ class Task(Decorated[P, R_co]):
             return futures
         futures.wait()
         return [future.state for future in futures]
+
+    # --- for a worker to run ------------------------------------------------------------------------------
+
+    @overload
+    def delay(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+
+    @overload
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
+
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Leave a call of the task for a worker to run, in another process most often, and return its future.
+
+        The call is in the run database when `delay` returns, and outlives this process.
+
+        Args:
+            args: Arguments of the function; futures among them that `delay` returned are waited for by the worker,
+                those of submitted tasks here.
+            kwargs: Arguments of the function by name.
+
+        Raises:
+            ParameterBindError: The arguments do not fit the function.
+            SerializationError: An argument cannot be pickled.
+            MissingTaskError: The task was defined in no file, so that no worker could find it.
+            StoreError: The call could not be written.
+        """
+        return self.apply_async(args, kwargs)
+
+    @overload
+    def apply_async(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Future[T]: ...
+
+    @overload
+    def apply_async(self, *args: Any, **kwargs: Any) -> Future[R_co]: ...
+
+    def apply_async(
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        wait_for: Iterable[Any] | None = None,
+        dependencies: dict[str, set[Any]] | None = None,
+    ) -> Any:
+        """Leave a call of the task for a worker to run; `delay` with arguments in collections, and more.
+
+        Args:
+            args: Arguments of the function.
+            kwargs: Arguments of the function by name.
+            wait_for: Futures to wait for without passing them.
+            dependencies: By argument, further runs to record as inputs: futures, runs or identifiers.
+
+        Raises:
+            SluicewayError: The same errors as `delay` raises.
+        """
+        from sluiceway.wiring.deferring import defer  # lazy: only deferred calls are packed
+
+        context = scope.current()
+        services = wiring.services() if context is None else context.services
+        parameters = self.signature.bind(tuple(args or ()), kwargs or {})
+        return defer(self, parameters, wait_for, dependencies, services)
+
+    def serve(self) -> None:
+        """Run the deferred calls of this task, ten at once, until Ctrl-C or SIGTERM; see `task_worker.serve`."""
+        from sluiceway.task_worker import serve  # lazy: only a worker needs it
+
+        serve(self)
+
+    async def aserve(self) -> None:
+        """Run the deferred calls of this task, ten at once, until cancelled; see `task_worker.aserve`."""
+        from sluiceway.task_worker import aserve  # lazy: only a worker needs it
+
+        await aserve(self)
 
     def _runner(self) -> Any:
         context = scope.current()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluiceway.model.policies import RetryPolicy
-from sluiceway.rules.retrying import delay_before, exponential_delays, retries_left
+from sluiceway.rules.retrying import delay_before, exponential_backoff, retries_left
 
 few = settings(max_examples=50)
 
@@ -62,7 +62,7 @@ def test_a_higher_chance_means_a_longer_delay(delay: float, jitter: float, one: 
 @few
 @given(st.floats(0, 100), st.integers(0, 12))
 def test_exponential_delays_double(factor: float, retries: int) -> None:
-    delays = exponential_delays(factor, retries)
+    delays = exponential_backoff(factor)(retries)
     assert len(delays) == max(1, retries)
     assert delays[0] == factor
     assert all(after == 2 * before for before, after in pairwise(delays))

@@ -9,13 +9,17 @@ from uuid import UUID
 import pytest
 
 from sluiceway.base import ids
+from sluiceway.base.ids import RunId
+from sluiceway.model.deferred import Claim, DeferredCall
 from sluiceway.model.facts import (
+    DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
     ResultCached,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunMoved,
     TaskRunStarted,
 )
@@ -27,6 +31,7 @@ from sluiceway.model.states import StateDetails, StateType
 from sluiceway.ports.store import Store
 from tests.stores.making import (
     NOON,
+    TASK_NAME,
     finished_task_facts,
     flow_facts,
     flow_run,
@@ -583,3 +588,116 @@ def test_a_sound_store_has_nothing_to_complain_of_and_describes_itself(store: St
     about = store.describe()
     assert about["rows"] == {"flows": 1, "flow_runs": 1, "task_runs": 1, "cached_results": 0, "log_lines": 1}
     assert {"location", "schema_version", "bytes"} <= about.keys()
+
+
+# --- deferred calls -----------------------------------------------------------------------------
+
+
+def deferred(store: Store, task: str = TASK_NAME, *, due: int = NOON, upstream: tuple[TaskRun, ...] = ()) -> TaskRun:
+    """Defer a call; what is packed of it is the identifier of the run."""
+    run = task_run(task=task)
+    keys = tuple(other.key for other in upstream)
+    store.write([TaskRunDeferred(run, state(SCHEDULED, due), due, b"call " + run.key, keys)])
+    return run
+
+
+def claimed(
+    store: Store, owner: str = "w", tasks: tuple[str, ...] = (TASK_NAME,), limit: int = 9, at: int = NOON
+) -> list[RunId]:
+    """Claim calls, and return their runs."""
+    return [call.run_key for call in store.claim_calls(owner, [f"{task}-key" for task in tasks], limit, at)]
+
+
+def test_a_deferred_call_is_a_scheduled_run_and_is_claimed_once_with_what_was_packed(store: Store) -> None:
+    run = deferred(store)
+    found = read_task_run(store, run)
+    assert (found.state_name, found.run_count, found.start) == ("Scheduled", 0, None)
+    assert store.claim_calls("first", ["load-key"], 5, NOON) == (DeferredCall(run.key, b"call " + run.key),)
+    assert store.claim_calls("second", ["load-key"], 5, NOON) == ()
+    assert store.read_claims() == (Claim(run.key, "load-key", "first", NOON),)
+
+
+def test_calls_are_claimed_the_longest_due_first_up_to_the_limit(store: Store) -> None:
+    late, early = deferred(store, due=NOON + 2), deferred(store, due=NOON + 1)
+    other = deferred(store, "mail", due=NOON)
+    assert claimed(store, tasks=("load", "mail"), limit=2, at=NOON + SECOND) == [other.key, early.key]
+    assert claimed(store, tasks=("load", "mail"), limit=2, at=NOON + SECOND) == [late.key]
+
+
+def test_a_call_is_claimed_only_by_who_serves_its_task_and_only_when_it_is_due(store: Store) -> None:
+    run = deferred(store, due=NOON + SECOND)
+    assert claimed(store, tasks=("mail",), at=NOON + SECOND) == []
+    assert claimed(store, at=NOON + SECOND - 1) == []
+    assert claimed(store, at=NOON + SECOND) == [run.key]
+
+
+def test_a_call_waits_for_the_deferred_runs_that_are_to_end_before(store: Store) -> None:
+    first, second = deferred(store), deferred(store)
+    last = deferred(store, upstream=(first, second))
+    assert claimed(store) == [first.key, second.key]
+    store.write([DeferredCallEnded(first.key)])
+    assert claimed(store) == []
+    store.write([DeferredCallEnded(second.key)])
+    assert claimed(store) == [last.key]
+
+
+def test_a_call_does_not_wait_for_what_has_ended_or_never_was_deferred(store: Store) -> None:
+    ended, never = deferred(store), task_run()
+    store.write([DeferredCallEnded(ended.key)])
+    run = deferred(store, upstream=(ended, never))
+    assert claimed(store) == [run.key]
+
+
+def test_calls_that_wait_for_each_other_may_be_told_in_one_batch(store: Store) -> None:
+    first, last = task_run(), task_run()
+    store.write(
+        [
+            TaskRunDeferred(first, state(SCHEDULED), NOON, b"", ()),
+            TaskRunDeferred(last, state(SCHEDULED), NOON, b"", (first.key,)),
+        ]
+    )
+    assert claimed(store) == [first.key]
+    store.write([TaskRunMoved(first.key, state(COMPLETED), 1), DeferredCallEnded(first.key)])
+    assert claimed(store) == [last.key]
+
+
+def test_a_call_that_is_handed_back_is_claimed_again_unless_somebody_else_has_it(store: Store) -> None:
+    run = deferred(store)
+    assert claimed(store, "first") == [run.key]
+    store.release_calls("second", [run.key])
+    assert claimed(store, "second") == []
+    store.release_calls("first", [run.key, task_run().key])
+    assert store.read_claims() == ()
+    assert claimed(store, "second") == [run.key]
+
+
+def test_calls_that_nobody_has_claimed_are_counted_by_the_key_of_their_task(store: Store) -> None:
+    assert store.count_waiting_calls() == {}
+    first = deferred(store)
+    deferred(store, upstream=(first,))
+    deferred(store, "mail", due=NOON + SECOND)
+    assert store.count_waiting_calls() == {"load-key": 2, "mail-key": 1}
+    assert claimed(store) == [first.key]
+    assert store.count_waiting_calls() == {"load-key": 1, "mail-key": 1}
+
+
+def test_a_claim_lasts_until_the_call_has_ended_whatever_state_its_run_is_in(store: Store) -> None:
+    run = deferred(store)
+    assert claimed(store) == [run.key]
+    store.write([TaskRunMoved(run.key, state(COMPLETED, NOON + SECOND), 1, NOTHING)])
+    assert [claim.run_key for claim in store.read_claims()] == [run.key]
+    store.write([DeferredCallEnded(run.key)])
+    assert store.read_claims() == ()
+    assert claimed(store) == []
+    assert read_task_run(store, run).state_name == "Completed"
+
+
+def test_the_states_of_a_deferred_run_follow_each_other_in_one_history(store: Store) -> None:
+    run = deferred(store)
+    store.write(
+        [TaskRunMoved(run.key, state(PENDING, NOON + 1), 0), TaskRunMoved(run.key, state(RUNNING, NOON + 2), 1)]
+    )
+    store.write([TaskRunMoved(run.key, state(COMPLETED, NOON + 3), 1, NOTHING)])
+    assert [entry.name for entry in store.read_history(run.key)] == ["Scheduled", "Pending", "Running", "Completed"]
+    found = read_task_run(store, run)
+    assert (found.run_count, found.start, found.end) == (1, NOON + 2, NOON + 3)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from sluiceway.base.errors import NewerDatabaseError, StoreError
+from sluiceway.model.facts import TaskRunDeferred
+from sluiceway.model.states import StateType
 from sluiceway.stores.sqlite.migrating import APPLICATION_ID, migrate, migrations
 from sluiceway.stores.sqlite.store import SqliteStore
-from tests.stores.making import finished_task_facts, task_run
+from tests.stores.making import NOON, finished_task_facts, state, task_run
 
 
 def schema(path: Path) -> set[tuple[Any, ...]]:
@@ -40,6 +42,30 @@ def test_an_upgrade_reaches_the_last_migration_and_marks_the_file(sqlite: Sqlite
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_database_of_the_first_schema_keeps_its_runs_and_takes_deferred_calls(
+    sqlite: SqliteStore, database: Path, tmp_path: Path
+) -> None:
+    first = tmp_path / "first.db"
+    run = task_run()
+    sqlite.write(finished_task_facts(run))
+    with closing(sqlite3.connect(first, isolation_level=None)) as connection:
+        migrate(connection, str(first), until=1)
+        connection.execute("ATTACH ? AS present", (str(database),))
+        for table in ("flow", "task", "logger"):
+            connection.execute(f"INSERT INTO {table} SELECT * FROM present.{table}")
+        columns = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(task_run)"))
+        connection.execute(f"INSERT INTO task_run ({columns}) SELECT {columns} FROM present.task_run")
+    with closing(SqliteStore(str(first))) as store:
+        later = task_run()
+        store.write([TaskRunDeferred(later, state(StateType.SCHEDULED), NOON, b"call")])
+        assert [call.run_key for call in store.claim_calls("worker", ["load-key"], 1, NOON)] == [later.key]
+        found = store.read_task_run(run.key)
+        assert found is not None
+        assert found.state_name == "Completed"
+        assert store.check() == []
+    assert schema(first) == schema(database)
 
 
 def test_a_database_in_which_nothing_was_written_yet_is_taken_for_a_new_one(database: Path) -> None:

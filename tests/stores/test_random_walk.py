@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from sluiceway.base.ids import RunId
 from sluiceway.model.facts import (
+    DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
     ResultCached,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunMoved,
     TaskRunStarted,
 )
@@ -114,6 +116,9 @@ class Walk:
             self.flow_run_moved,
             self.task_run_moved,
             self.task_run_moved,
+            self.task_run_deferred,
+            self.task_run_deferred,
+            self.deferred_call_ended,
             self.result_cached,
             self.line_logged,
         ]
@@ -122,6 +127,7 @@ class Walk:
             self.list_task_runs,
             self.list_logs,
             self.list_flows,
+            self.change_hands,
             self.check_runs,
         ]
 
@@ -152,6 +158,21 @@ class Walk:
 
     def task_run_created(self) -> Fact:
         draw = self.draw
+        run = self.new_task_run()
+        if draw(st.booleans()):
+            return TaskRunStarted(run, draw(MOMENTS))
+        return TaskRunCreated(run, draw(STATES))
+
+    def task_run_deferred(self) -> Fact:
+        upstream = self.draw(self.keys_of(self.task_runs))
+        run = self.new_task_run()
+        return TaskRunDeferred(run, self.draw(STATES), self.draw(MOMENTS), run.key, upstream)
+
+    def deferred_call_ended(self) -> Fact:
+        return DeferredCallEnded(self.draw(st.sampled_from([UNKNOWN, *(run.key for run in self.task_runs)])))
+
+    def new_task_run(self) -> TaskRun:
+        draw = self.draw
         task = draw(FLOWS)
         run = TaskRun(self.new_key(), f"{task}-{draw(st.integers(0, 1))}", task, tags=draw(TAGS))
         run.flow_run_key = draw(st.sampled_from([None, *(flow.key for flow in self.flow_runs)]))
@@ -161,9 +182,7 @@ class Walk:
         run.inputs = draw(INPUTS)
         run.start = draw(MOMENTS)
         self.task_runs.append(run)
-        if draw(st.booleans()):
-            return TaskRunStarted(run, draw(MOMENTS))
-        return TaskRunCreated(run, draw(STATES))
+        return run
 
     def flow_run_moved(self) -> Fact:
         key = self.draw(st.sampled_from([UNKNOWN, *(run.key for run in self.flow_runs)]))
@@ -249,6 +268,15 @@ class Walk:
 
     def list_flows(self) -> None:
         self.walk_pages("read_flows", names=self.draw(st.none() | several(FLOWS)))
+
+    def change_hands(self) -> None:
+        draw, owner = self.draw, self.draw(st.sampled_from(["one", "two"]))
+        keys = draw(several(st.sampled_from(["etl-0", "Orders-1", "ö-0"])))
+        self.agree("claim_calls", owner, keys, draw(st.integers(1, 3)), draw(MOMENTS))
+        released = draw(self.keys_of(self.task_runs))
+        self.agree("release_calls", owner, released)
+        self.agree("read_claims")
+        self.agree("count_waiting_calls")
 
     def check_runs(self) -> None:
         for run in (*self.flow_runs, *self.task_runs):

@@ -52,10 +52,10 @@ LOG_PROCESSES = "story/test_logging_processes.py::"
 PRINTS = "story/test_logging_prints.py::"
 DEADLINES = "drivers/test_deadlines.py::"
 PROCESSES = "runners/test_processes.py::"
+DEFERRED = "story/test_deferred_tasks.py::"
 
 TRANSACTIONS = "transactions come with a later version"
 SERVER = "the server comes with a later version"
-WORKERS = "handing runs to other processes comes with workers, in a later version"
 
 FLOW_PROMISES = (
     shown(
@@ -195,7 +195,15 @@ TASK_PROMISES = (
         "`@task` likewise, with `submit`, `map`",
         TASKS + "test_tasks_may_be_called_submitted_and_mapped_without_a_flow",
     ),
-    later("`delay`, `apply_async`, `serve`", WORKERS),
+    shown(
+        "`delay`, `apply_async`, `serve`",
+        DEFERRED + "test_a_worker_runs_it_under_the_same_identifier_and_the_future_gets_the_result",
+        DEFERRED + "test_apply_async_takes_arguments_as_collections",
+        DEFERRED + "test_delay_does_not_wait_for_a_deferred_run_among_its_arguments_but_the_worker_does",
+        DEFERRED + "test_serve_says_what_it_serves_and_ends_after_its_timeout",
+        "agents/test_task_worker.py::"
+        "test_what_a_process_that_has_ended_left_is_run_by_a_worker_of_command_and_script_alike",
+    ),
     shown(
         "`name` defaults to the function's name",
         SEED + "test_the_name_is_the_argument_or_else_inferred_from_the_function",

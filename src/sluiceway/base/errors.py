@@ -137,6 +137,10 @@ class MissingFlowError(SluicewayError):
     """There is no flow where one was looked for."""
 
 
+class MissingTaskError(SluicewayError):
+    """There is no task where one was looked for."""
+
+
 class UnspecifiedFlowError(SluicewayError):
     """There are several flows and none was named."""
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "ls": "List the runs, newest first.",
     "show": "Show a run: its tasks, times, states and error.",
     "logs": "Print what a run logged.",
+    "task": "Run the deferred calls of tasks.",
     "config": "Print the settings and where they come from.",
     "db": "Look after the run database.",
     "doctor": "Check that everything is in order.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import reprlib
 import sys
 from collections.abc import Sequence
 from textwrap import indent
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +23,7 @@ from sluiceway.cli.app import INTERRUPTED
 from sluiceway.cli.arguments import parse_arguments
 from sluiceway.cli.printing import Refusal, duration_of, json_option, print_json
 from sluiceway.cli.records import flow_run_record
-from sluiceway.drivers.loading import load_flow
+from sluiceway.drivers.loading import load_flow, place_of
 from sluiceway.model.appearance import look_of
 from sluiceway.model.facts import Fact, FlowRunCreated
 from sluiceway.model.runs import FlowRun
@@ -110,14 +108,7 @@ def _loaded(target: str) -> AnyFlow:
     except (MissingFlowError, UnspecifiedFlowError) as error:
         raise Refusal(str(error)) from error
     except ScriptError as error:
-        raise click.ClickException(f"{error}{_place(error)}") from error
-
-
-def _place(error: ScriptError) -> str:
-    """Return which line of the script raised its exception, as far as that is known."""
-    path = os.path.abspath(error.path)
-    lines = [frame.lineno for frame in extract_tb(error.user_exc.__traceback__) if frame.filename == path]
-    return f" ({path}, line {lines[-1]})" if lines else ""
+        raise click.ClickException(f"{error}{place_of(error)}") from error
 
 
 def _check_signature(flow: AnyFlow, arguments: dict[str, Any]) -> None:

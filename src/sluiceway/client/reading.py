@@ -8,15 +8,15 @@ from uuid import UUID
 
 from sluiceway import wiring
 from sluiceway.base import ids
-from sluiceway.base.errors import MissingResult, ObjectNotFound, StoreError
+from sluiceway.base.errors import ObjectNotFound, StoreError
 from sluiceway.client import joins, translation
 from sluiceway.client.colours import verb
 from sluiceway.client.schemas.objects import Flow, FlowRun, Log, State, TaskRun
 from sluiceway.client.schemas.sorting import FlowRunSort, FlowSort, LogSort, TaskRunSort
+from sluiceway.drivers.stored import StoredValue
 from sluiceway.model.paging import walk
 from sluiceway.model.queries import PAGE_LIMIT
 from sluiceway.model.restoring import live_state
-from sluiceway.model.states import DeferredResult
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 
@@ -30,51 +30,6 @@ MAX_LIMIT = 10_000
 
 DRAIN_SECONDS = 30.0
 """How long to wait for what this process has recorded to be written."""
-
-
-class StoredValue(DeferredResult):
-    """The value of a run that has ended, read from where it is stored when it is first asked for.
-
-    Args:
-        services: Where to read.
-        run_key: The run.
-        completed: Whether it ended well. What a run that did not complete has raised need not be stored:
-            its state has a message.
-    """
-
-    __slots__ = ("_completed", "_run_key", "_services")
-
-    def __init__(self, services: Services, run_key: ids.RunId, completed: bool) -> None:
-        self._services = services
-        self._run_key = run_key
-        self._completed = completed
-
-    def get(self) -> Any:
-        """Return the value.
-
-        Raises:
-            MissingResult: The run completed, and its value was not stored, or has gone.
-        """
-        try:
-            return self._services.results.open(self.stored())
-        except MissingResult:
-            if self._completed:
-                raise
-            return None
-
-    def stored(self) -> Any:
-        """Return what is known of the stored value: how and where it is.
-
-        Raises:
-            MissingResult: The value was not stored.
-        """
-        stored = self._services.store.read_result(self._run_key)
-        if stored is None:
-            raise MissingResult(
-                f"The result of run {ids.to_uuid(self._run_key)} was not stored. "
-                "Set persist_result=True on its flow or task to keep it."
-            )
-        return stored
 
 
 class Reading:

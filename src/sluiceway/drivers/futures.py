@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from sluiceway.base.ids import RunId, to_uuid
@@ -188,8 +189,51 @@ class Future(Upstream, Generic[R]):
             self.wait(timeout)
         state = self._state
         if state is None:
-            raise TimeoutError(f"Task run {self.run.name!r} did not end within {timeout} second(s).")
+            raise self.late(timeout or 0)
         return state.result(raise_on_failure)  # type: ignore[no-any-return]  # the state is of the same R
+
+    def late(self, timeout: float) -> TimeoutError:
+        """Return the error of a run that has not ended in time.
+
+        Args:
+            timeout: The time, in seconds.
+        """
+        return TimeoutError(f"Task run {self.run.name!r} did not end within {timeout:g} second(s).")
+
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """Wait, in async code, until the run has ended; the event loop goes on meanwhile.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+        """
+        import asyncio  # lazy: only async code gets here
+
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop has ended before the run
+                loop.call_soon_threadsafe(ended.set)
+
+        self.when_done(tell)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await ended.wait()
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        """Wait, in async code, until the run has ended, and return its value.
+
+        Args:
+            timeout: How long to wait at most, in seconds; None for as long as it takes.
+            raise_on_failure: Raise the exception of a run that did not complete, rather than return it.
+
+        Raises:
+            TimeoutError: The run has not ended by then.
+            UpstreamTaskError: The run could not start, since an upstream run did not complete.
+        """
+        await self.wait_async(timeout)
+        if timeout is not None and not self.done():
+            raise self.late(timeout)
+        return self.result(raise_on_failure=raise_on_failure)
 
     def __repr__(self) -> str:
         return f"Future(task_run={self.run.name!r}, state={self.state})"

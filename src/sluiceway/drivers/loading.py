@@ -1,4 +1,4 @@
-"""Flows from files and modules: `FILE.py`, `FILE.py:flow`, `module:flow`, `module.flow`."""
+"""Flows and tasks from files and modules: `FILE.py`, `FILE.py:flow`, `module:flow`, `module.flow`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from traceback import extract_tb
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from sluiceway.base.errors import MissingFlowError, ScriptError, UnspecifiedFlowError
+from sluiceway.base.errors import MissingFlowError, MissingTaskError, ScriptError, UnspecifiedFlowError
 from sluiceway.drivers.decorated import Decorated
 
 if TYPE_CHECKING:
     from sluiceway.flows import Flow
+    from sluiceway.tasks import Task
 
     AnyFlow: TypeAlias = Flow[..., Any]
+    AnyTask: TypeAlias = Task[..., Any]
+
+Missing: TypeAlias = type[MissingFlowError | MissingTaskError]
+"""The error where there is nothing: that of flows or that of tasks."""
 
 
 def load_flow(target: str) -> AnyFlow:
@@ -32,8 +38,7 @@ def load_flow(target: str) -> AnyFlow:
         ScriptError: The file or module raised an exception.
     """
     source, name = _parted(target)
-    module = _load_file(source) if _is_file(source) else _load_module(source)
-    flows = _flows_of(module)
+    flows = _found_in(_load(source, MissingFlowError), "flow")
     if name is not None:
         return _named(flows, name, source)
     if not flows:
@@ -57,11 +62,9 @@ def load_object(entrypoint: str) -> Any:
         ScriptError: The file or module raised an exception.
     """
     source, name = entrypoint_parts(entrypoint)
-    found: Any = _load_file(source) if _is_file(source) else _load_module(source)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise MissingFlowError(f"{source} holds no {name!r}.")
-        found = getattr(found, part)
+    found = _at(_load(source, MissingFlowError), name)
+    if found is None:
+        raise MissingFlowError(f"{source} holds no {name!r}.")
     return found
 
 
@@ -110,7 +113,7 @@ def is_flow(value: object) -> TypeGuard[AnyFlow]:
     Args:
         value: Anything.
     """
-    return isinstance(value, Decorated) and value.decorator == "flow"
+    return _is_decorated(value, "flow")
 
 
 def select_flow(flows: Iterable[AnyFlow], flow_name: str | None = None, from_message: str | None = None) -> AnyFlow:
@@ -136,6 +139,57 @@ def select_flow(flows: Iterable[AnyFlow], flow_name: str | None = None, from_mes
     return next(iter(known.values())) if flow_name is None else known[flow_name]
 
 
+def load_tasks(target: str) -> list[AnyTask]:
+    """Return the tasks that a target names.
+
+    Args:
+        target: `FILE.py` or a module, for all tasks in it; or one of them, its name or that of its function after a
+            colon, for a method with its class before it.
+
+    Raises:
+        MissingTaskError: There is no such file, module or task.
+        ScriptError: The file or module raised an exception.
+    """
+    source, name = _parted(target)
+    packaged = _in_package(source) if _is_file(source) else None
+    module = _load(source if packaged is None else packaged, MissingTaskError)
+    tasks = _found_in(module, "task")
+    if name is None:
+        if not tasks:
+            raise MissingTaskError(f"{source} holds no task: no function with the decorator @task.")
+        return list(tasks.values())
+    found = tasks.get(name) or next((task for task in tasks.values() if task.name == name), None)
+    if found is None:
+        found = _at(module, name)
+    if not _is_decorated(found, "task"):
+        listed = f"Tasks there: {', '.join(tasks)}." if tasks else "It holds no task at all."
+        raise MissingTaskError(f"{source} holds no task {name!r}. {listed}")
+    return [found]
+
+
+def place_of(error: ScriptError) -> str:
+    """Return which line of the script raised its exception, as far as that is known.
+
+    Args:
+        error: What loading the script came to.
+    """
+    path = os.path.abspath(error.path)
+    lines = [frame.lineno for frame in extract_tb(error.user_exc.__traceback__) if frame.filename == path]
+    return f" ({path}, line {lines[-1]})" if lines else ""
+
+
+def _at(module: ModuleType, name: str) -> Any:
+    """Return what goes by a qualified name in a module, or None."""
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _load(source: str, missing: Missing) -> ModuleType:
+    return _load_file(source, missing) if _is_file(source) else _load_module(source, missing)
+
+
 def _parted(target: str) -> tuple[str, str | None]:
     """Return the file or module, and the name of the flow if there is one; the colon of a drive is none."""
     source, colon, name = target.rpartition(":")
@@ -148,15 +202,31 @@ def _is_file(source: str) -> bool:
     return source.endswith(".py") or os.sep in source or os.path.isfile(source)
 
 
-def _load_file(path: str) -> ModuleType:
+def _in_package(path: str) -> str | None:
+    """Return the name that a file is imported by as a part of a package, whose folder it puts on the path; or None.
+
+    Whoever defers calls of its tasks imports it by that name, which is in their keys.
+    """
+    folder, file = os.path.split(os.path.abspath(path))
+    parts = [os.path.splitext(file)[0]]
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder, package = os.path.split(folder)
+        parts.insert(0, package)
+    if len(parts) == 1 or not os.path.isfile(path):
+        return None
+    sys.path.insert(0, folder)
+    return ".".join(parts)
+
+
+def _load_file(path: str, missing: Missing) -> ModuleType:
     """Run a file as a module named after it, with its folder first on the path, as `python FILE.py` does."""
     full = os.path.abspath(path)
     if not os.path.isfile(full):
-        raise MissingFlowError(f"There is no file {path!r}.")
+        raise missing(f"There is no file {path!r}.")
     sys.path.insert(0, os.path.dirname(full))
     spec = importlib.util.spec_from_file_location(_module_name(full), full)
     if spec is None or spec.loader is None:
-        raise MissingFlowError(f"{path!r} is no Python file: its name should end in .py.")
+        raise missing(f"{path!r} is no Python file: its name should end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
@@ -175,25 +245,29 @@ def _module_name(path: str) -> str:
     return f"__sluiceway_{stem}__"
 
 
-def _load_module(name: str) -> ModuleType:
+def _load_module(name: str, missing: Missing) -> ModuleType:
     if not all(map(str.isidentifier, name.split("."))):
-        raise MissingFlowError(f"There is no file or module {name!r}.")
+        raise missing(f"There is no file or module {name!r}.")
     sys.path.insert(0, os.getcwd())
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name + ".").startswith(error.name + "."):
-            raise MissingFlowError(f"There is no file or module {name!r}.") from error
+            raise missing(f"There is no file or module {name!r}.") from error
         raise ScriptError(error, name) from error
     except (Exception, SystemExit) as error:
         raise ScriptError(error, name) from error
 
 
-def _flows_of(module: ModuleType) -> dict[str, AnyFlow]:
-    """Return the flows of a module by their names there; imported ones only where it has none itself."""
-    flows = {name: value for name, value in vars(module).items() if is_flow(value)}
-    own = {name: flow for name, flow in flows.items() if flow.fn.__module__ == module.__name__}
-    return own or flows
+def _found_in(module: ModuleType, kind: str) -> dict[str, Any]:
+    """Return the flows or tasks of a module by their names there; imported ones only where it has none itself."""
+    found = {name: value for name, value in vars(module).items() if _is_decorated(value, kind)}
+    own = {name: value for name, value in found.items() if value.fn.__module__ == module.__name__}
+    return own or found
+
+
+def _is_decorated(value: object, kind: str) -> bool:
+    return isinstance(value, Decorated) and value.decorator == kind
 
 
 def _named(flows: dict[str, AnyFlow], name: str, source: str) -> AnyFlow:

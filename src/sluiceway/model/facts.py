@@ -66,6 +66,42 @@ class TaskRunCreated(_Fact):
         self.state: State[Any] = state
 
 
+class TaskRunDeferred(_Fact):
+    """A task was called for a worker to run it, some time soon.
+
+    Args:
+        run: The run.
+        state: Its first state.
+        due: From when on a worker may claim it.
+        call: All else that the worker needs, packed.
+        upstream: Deferred runs that are to have ended before; what is not waiting or claimed has.
+    """
+
+    __slots__ = __match_args__ = ("run", "state", "due", "call", "upstream")
+
+    def __init__(
+        self, run: TaskRun, state: State[Any], due: Moment, call: bytes, upstream: tuple[RunId, ...] = ()
+    ) -> None:
+        self.run: TaskRun = run
+        self.state: State[Any] = state
+        self.due: Moment = due
+        self.call: bytes = call
+        self.upstream: tuple[RunId, ...] = upstream
+
+
+class DeferredCallEnded(_Fact):
+    """Nothing is left to do for a deferred call: the states of its run were told before.
+
+    Args:
+        run_key: The run.
+    """
+
+    __slots__ = __match_args__ = ("run_key",)
+
+    def __init__(self, run_key: RunId) -> None:
+        self.run_key: RunId = run_key
+
+
 class TaskRunStarted(_Fact):
     """A task was called, and has started to run: it was pending, at most waiting for a thread, then running.
 
@@ -185,16 +221,26 @@ class LogWritten(_Fact):
 
 
 Fact: TypeAlias = (
-    FlowRunCreated | TaskRunCreated | TaskRunStarted | FlowRunMoved | TaskRunMoved | ResultCached | LogWritten
+    FlowRunCreated
+    | TaskRunCreated
+    | TaskRunDeferred
+    | TaskRunStarted
+    | FlowRunMoved
+    | TaskRunMoved
+    | DeferredCallEnded
+    | ResultCached
+    | LogWritten
 )
 """Anything that the journal can be told."""
 
 FACTS: tuple[type[Fact], ...] = (
     FlowRunCreated,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunStarted,
     FlowRunMoved,
     TaskRunMoved,
+    DeferredCallEnded,
     ResultCached,
     LogWritten,
 )

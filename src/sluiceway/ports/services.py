@@ -20,7 +20,7 @@ class Services:
         clock: The time as runs see it.
     """
 
-    __slots__ = ("clock", "recorder", "results", "runner", "settings", "store")
+    __slots__ = ("clock", "recorder", "results", "runner", "settings", "store", "watcher")
 
     def __init__(self, settings: Any, store: Store, recorder: Recorder, results: Results, clock: Clock) -> None:
         self.settings: Any = settings
@@ -30,11 +30,20 @@ class Services:
         self.clock: Clock = clock
         self.runner: Any = None
         """The task runner of tasks that are submitted outside flows; made when it is first needed."""
+        self.watcher: Any = None
+        """What looks for the ends of deferred runs; made when it is first needed."""
 
-    def close(self) -> None:
-        """End the threads, write what is left, release the store. Closing twice is harmless."""
+    def close_own(self) -> None:
+        """End what these services have made: the task runner and the watcher. Closing twice is harmless."""
         if self.runner is not None:
             self.runner.close()
             self.runner = None
+        if self.watcher is not None:
+            self.watcher.close()
+            self.watcher = None
+
+    def close(self) -> None:
+        """End the threads, write what is left, release the store. Closing twice is harmless."""
+        self.close_own()
         self.recorder.close()
         self.store.close()

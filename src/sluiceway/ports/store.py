@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from sluiceway.base.ids import RunId
     from sluiceway.base.times import Moment
+    from sluiceway.model.deferred import Claim, DeferredCall
     from sluiceway.model.facts import Fact
     from sluiceway.model.queries import (
         FlowRunQuery,
@@ -119,6 +120,43 @@ class Store(Protocol):
 
     def count_logs(self, query: LogQuery = ...) -> int:
         """Return how many log lines there are."""
+        ...
+
+    def claim_calls(self, owner: str, task_keys: Sequence[str], limit: int, at: Moment) -> tuple[DeferredCall, ...]:
+        """Give deferred calls that are due to a worker, the longest due first. Nobody else gets them.
+
+        Where there are none, nothing is written and nobody is in anybody's way. A call stays claimed until
+        `DeferredCallEnded`, also if the worker dies.
+
+        Args:
+            owner: The worker.
+            task_keys: The tasks that it serves.
+            limit: How many calls at most.
+            at: The present moment.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        ...
+
+    def release_calls(self, owner: str, run_keys: Sequence[RunId]) -> None:
+        """Have calls wait again for any worker, as far as they are claimed by this one.
+
+        Args:
+            owner: The worker.
+            run_keys: The runs.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        ...
+
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task; none that are not there."""
+        ...
+
+    def read_claims(self) -> tuple[Claim, ...]:
+        """Return who has claimed which deferred call, the longest claimed first."""
         ...
 
     def check(self) -> list[str]:

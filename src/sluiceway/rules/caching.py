@@ -472,3 +472,13 @@ RUN_ID = RunId()
 """The flow run."""
 DEFAULT = INPUTS + TASK_SOURCE + RUN_ID
 """The inputs, the code and the flow run: a task is not run twice for the same within one flow run."""
+
+
+def task_input_hash(context: Any, arguments: dict[str, Any]) -> str | None:
+    """Return a cache key of a call: a hash of its arguments and the source of the task. For `cache_key_fn`.
+
+    Args:
+        context: The context of the task run.
+        arguments: The arguments by name.
+    """
+    return (INPUTS + TASK_SOURCE).compute_key(context, arguments, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sluiceway.model.policies import RetryPolicy
 
 
@@ -29,11 +31,20 @@ def delay_before(policy: RetryPolicy, run_count: int, chance: float) -> float:
     return delay * (1 + policy.jitter * chance) if policy.jitter else delay
 
 
-def exponential_delays(factor: float, retries: int) -> list[float]:
-    """Return delays that double: `factor * 2 ** n` for each retry n, counted from 0.
+def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
+    """Return a value for `retry_delay_seconds`: delays that double with each retry.
 
     Args:
-        factor: Seconds before the first retry.
-        retries: How many delays.
+        backoff_factor: Seconds before the first retry.
+
+    Example:
+        ```python
+        @task(retries=4, retry_delay_seconds=exponential_backoff(2))  # 2, 4, 8 and 16 seconds
+        def fetch(url: str) -> bytes: ...
+        ```
     """
-    return [factor * 2.0**n for n in range(max(1, retries))]
+
+    def delays(retries: int) -> list[float]:
+        return [backoff_factor * 2.0**n for n in range(max(1, retries))]
+
+    return delays

@@ -17,6 +17,7 @@ from typing import Any
 from sluiceway.base.errors import SerializationError
 from sluiceway.base.homes import have_imported
 from sluiceway.drivers.decorated import Decorated
+from sluiceway.drivers.deferred import DeferredFuture
 from sluiceway.drivers.futures import Future
 
 _PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
@@ -58,7 +59,7 @@ def _pickler_class() -> Any:
         """Cloudpickle's pickler, with decorated functions by name and without futures."""
 
         def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, Future):
+            if isinstance(obj, Future) and not isinstance(obj, DeferredFuture):
                 raise SerializationError(
                     f"a future cannot go to another process; pass the result of {obj.run.name!r} instead"
                 )

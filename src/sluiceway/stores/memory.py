@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from sluiceway.base.ids import RunId, new_id
+from sluiceway.base.times import Moment
+from sluiceway.model.deferred import Claim, DeferredCall
 from sluiceway.model.facts import (
+    DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
     ResultCached,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunMoved,
     TaskRunStarted,
 )
@@ -50,6 +54,7 @@ class MemoryStore:
         self._flows: dict[str, FlowInfo] = {}
         self._flow_runs: dict[RunId, _Record[FlowRun]] = {}
         self._task_runs: dict[RunId, _Record[TaskRun]] = {}
+        self._calls: dict[RunId, _Call] = {}
         self._cached: dict[str, CachedResult] = {}
         self._lines: list[LogLine] = []
         self._verbs: dict[type, Callable[[Any], None]] = {
@@ -58,6 +63,8 @@ class MemoryStore:
             TaskRunCreated: self._create_task_run,
             TaskRunStarted: self._start_task_run,
             TaskRunMoved: self._move_task_run,
+            TaskRunDeferred: self._defer_task_run,
+            DeferredCallEnded: self._end_call,
             ResultCached: self._cache,
             LogWritten: self._log,
         }
@@ -112,6 +119,17 @@ class MemoryStore:
         if record is not None and record.move(fact) and fact.cache_key is not None:
             record.run.cache_key = fact.cache_key
 
+    def _defer_task_run(self, fact: TaskRunDeferred) -> None:
+        self._begin_task_run(fact.run, fact.state)
+        if fact.run.key not in self._calls:
+            upstream = {key for key in fact.upstream if key in self._calls}
+            self._calls[fact.run.key] = _Call(fact.run.key, fact.run.task_key, fact.due, fact.call, upstream)
+
+    def _end_call(self, fact: DeferredCallEnded) -> None:
+        self._calls.pop(fact.run_key, None)
+        for call in self._calls.values():
+            call.upstream.discard(fact.run_key)
+
     def _cache(self, fact: ResultCached) -> None:
         known = self._cached.get(fact.entry.key)
         if known is None or known.created <= fact.entry.created:
@@ -129,6 +147,40 @@ class MemoryStore:
                 fact.message,
             )
         )
+
+    # --- deferred calls -----------------------------------------------------------------------
+
+    def claim_calls(self, owner: str, task_keys: Sequence[str], limit: int, at: Moment) -> tuple[DeferredCall, ...]:
+        """Give deferred calls that are due to a worker, the longest due first. Nobody else gets them."""
+        with self._turn:
+            calls = sorted(self._calls.values(), key=lambda call: (call.due, call.run_key))
+            waiting = [call for call in calls if call.owner is None and call.due <= at and not call.upstream]
+            claimed = [call for call in waiting if call.task_key in task_keys][:limit]
+            for call in claimed:
+                call.owner, call.claimed = owner, at
+            return tuple(DeferredCall(call.run_key, call.call) for call in claimed)
+
+    def release_calls(self, owner: str, run_keys: Sequence[RunId]) -> None:
+        """Have calls wait again for any worker, as far as they are claimed by this one."""
+        with self._turn:
+            for call in (self._calls[key] for key in run_keys if key in self._calls):
+                if call.owner == owner:
+                    call.owner = None
+
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task."""
+        with self._turn:
+            return dict(Counter(call.task_key for call in self._calls.values() if call.owner is None))
+
+    def read_claims(self) -> tuple[Claim, ...]:
+        """Return who has claimed which deferred call, the longest claimed first."""
+        with self._turn:
+            claims = [
+                Claim(call.run_key, call.task_key, call.owner, call.claimed)
+                for call in self._calls.values()
+                if call.owner is not None
+            ]
+        return tuple(sorted(claims, key=lambda claim: (claim.claimed, claim.run_key)))
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -265,6 +317,29 @@ class MemoryStore:
     def _chosen_lines(self, query: LogQuery) -> list[LogLine]:
         with self._turn:
             return [line for line in self._lines if line_matches(line, query)]
+
+
+class _Call:
+    """What is kept of a deferred call.
+
+    Args:
+        run_key: The run.
+        task_key: The task.
+        due: From when on it may be claimed.
+        call: The call, packed.
+        upstream: The deferred runs that it waits for.
+    """
+
+    __slots__ = ("call", "claimed", "due", "owner", "run_key", "task_key", "upstream")
+
+    def __init__(self, run_key: RunId, task_key: str, due: Moment, call: bytes, upstream: set[RunId]) -> None:
+        self.run_key: RunId = run_key
+        self.task_key: str = task_key
+        self.due: Moment = due
+        self.call: bytes = call
+        self.upstream: set[RunId] = upstream
+        self.owner: str | None = None
+        self.claimed: Moment = 0
 
 
 class _Record(Generic[R]):

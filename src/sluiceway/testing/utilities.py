@@ -9,8 +9,8 @@ from typing import Any
 
 from sluiceway.base.errors import ObjectNotFound
 from sluiceway.client.orchestration import Client
-from sluiceway.client.reading import StoredValue
 from sluiceway.client.schemas.objects import FlowRun
+from sluiceway.drivers.stored import StoredValue
 from sluiceway.model.results import StoredResult
 from sluiceway.model.states import State
 from sluiceway.storage.places import place_of

@@ -188,6 +188,11 @@ class Settings:
     flows_default_retry_delay_seconds: Setting[float] = Setting(
         kinds.SECONDS, 0.0, "How long to wait before each retry of a flow, in seconds."
     )
+    deferred_poll_interval: Setting[float] = Setting(
+        kinds.INTERVAL,
+        0.1,
+        "How often a worker looks for deferred runs, and who waits for one looks for its end, in seconds.",
+    )
     progress: Setting[str] = Setting(
         kinds.choice("off", "auto"),
         "off",

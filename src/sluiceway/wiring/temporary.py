@@ -33,10 +33,8 @@ class _Borrowing(Services):
     __slots__ = ()
 
     def close(self) -> None:
-        """End what is not borrowed: the task runner."""
-        if self.runner is not None:
-            self.runner.close()
-            self.runner = None
+        """End what is not borrowed: the task runner and the watcher."""
+        self.close_own()
 
 
 @contextmanager

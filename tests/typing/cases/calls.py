@@ -77,10 +77,14 @@ def a_state_is_of_the_type_of_the_value() -> None:
 
 
 def a_future_is_of_the_type_of_the_value_whatever_the_colour() -> None:
-    """Check `submit` and `map`."""
+    """Check `submit`, `delay` and `map`."""
     assert_type(count.submit("a", most=2), Future[int])
     assert_type(count.submit("a", wait_for=[fetch.submit("a")]), Future[int])
     assert_type(fetch.submit("a", timeout=2), Future[bytes])
+    assert_type(count.delay("a", most=2), Future[int])
+    assert_type(fetch.delay("a"), Future[bytes])
+    assert_type(count.apply_async(("a",)), Future[int])
+    assert_type(fetch.apply_async(("a",), {"timeout": 2}), Future[bytes])
     assert_type(count.submit("a").result(), int)
     assert_type(count.map(["a", "b"], most=2), FutureList[int])
     assert_type(fetch.map(["a", "b"]), FutureList[bytes])

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.model.facts import (
+    DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
     ResultCached,
     TaskRunCreated,
+    TaskRunDeferred,
     TaskRunMoved,
     TaskRunStarted,
 )
@@ -105,8 +107,13 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
     _fold_started(kinds.pop(TaskRunStarted, ()), task_moves, batch)
     _fold_task_runs(((fact.run, [fact.state]) for fact in kinds.pop(TaskRunCreated, ())), task_moves, batch)
+    if TaskRunDeferred in kinds:
+        _fold_deferred(kinds.pop(TaskRunDeferred), task_moves, batch)
     _fold_flow_moves(flow_moves, batch)
     _fold_task_moves(task_moves, batch)
+    for ended in kinds.pop(DeferredCallEnded, ()):
+        batch.rows["end_waits"].append(bytearray(ended.run_key))
+        batch.rows["end_calls"].append(bytearray(ended.run_key))
     _fold_cached(kinds.pop(ResultCached, ()), batch)
     _fold_logs(kinds.pop(LogWritten, ()), batch)
     if kinds:
@@ -244,6 +251,19 @@ def _fold_task_runs(
             history,
         )
         rows += _NOTHING if result is NOTHING else _result(result)
+
+
+def _fold_deferred(
+    deferred: Sequence[TaskRunDeferred], moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch
+) -> None:
+    _fold_task_runs(((fact.run, [fact.state]) for fact in deferred), moves, batch)
+    calls, waits = batch.rows["defer_calls"], batch.rows["begin_waits"]
+    for fact in deferred:
+        run = fact.run
+        task = batch.numbers.tasks.get((run.task_name, run.task_key), 0)
+        calls += (bytearray(run.key), task, fact.due, bytearray(fact.call))
+        for key in fact.upstream:
+            waits += (bytearray(run.key), bytearray(key))
 
 
 def _follow(

@@ -11,6 +11,8 @@ from sluiceway.stores.sqlite.writing import Writer
 
 if TYPE_CHECKING:
     from sluiceway.base.ids import RunId
+    from sluiceway.base.times import Moment
+    from sluiceway.model.deferred import Claim, DeferredCall
     from sluiceway.model.facts import Fact
     from sluiceway.model.queries import (
         FlowRunQuery,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     )
     from sluiceway.model.results import CachedResult, StoredResult
     from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
+    from sluiceway.stores.sqlite.claiming import Claimer
     from sluiceway.stores.sqlite.reading import Reader
 
 
@@ -75,6 +78,8 @@ class SqliteStore:
         held.writer.close()
         if held.reader is not None:
             held.reader.close()
+        if held.claimer is not None:
+            held.claimer.close()
 
     def _present(self) -> _Held:
         """Return what this process holds."""
@@ -91,6 +96,32 @@ class SqliteStore:
 
             held.reader = Reader(held.database)
         return held.reader
+
+    def _claimer(self) -> Claimer:
+        held = self._present()
+        if held.claimer is None:
+            from sluiceway.stores.sqlite.claiming import Claimer  # lazy: only workers claim calls
+
+            held.claimer = Claimer(held.database, self._strict)
+        return held.claimer
+
+    # --- deferred calls, as the port describes them -------------------------------------------------
+
+    def claim_calls(self, owner: str, task_keys: Sequence[str], limit: int, at: Moment) -> tuple[DeferredCall, ...]:
+        """Give deferred calls that are due to a worker, the longest due first. Nobody else gets them."""
+        return self._claimer().claim_calls(owner, task_keys, limit, at)
+
+    def release_calls(self, owner: str, run_keys: Sequence[RunId]) -> None:
+        """Have calls wait again for any worker, as far as they are claimed by this one."""
+        self._claimer().release_calls(owner, run_keys)
+
+    def count_waiting_calls(self) -> dict[str, int]:
+        """Return how many deferred calls no worker has claimed, by the key of their task."""
+        return self._claimer().count_waiting_calls()
+
+    def read_claims(self) -> tuple[Claim, ...]:
+        """Return who has claimed which deferred call, the longest claimed first."""
+        return self._claimer().read_claims()
 
     # --- the verbs that read, as the port describes them --------------------------------------------
 
@@ -187,13 +218,14 @@ class SqliteStore:
 class _Held:
     """What one process holds of a store."""
 
-    __slots__ = ("database", "pid", "reader", "writer")
+    __slots__ = ("claimer", "database", "pid", "reader", "writer")
 
     def __init__(self, path: str, strict: bool) -> None:
         self.pid = os.getpid()
         self.database = Database(path)
         self.writer = Writer(self.database, strict)
         self.reader: Reader | None = None
+        self.claimer: Claimer | None = None
 
 
 _inherited: list[_Held] = []

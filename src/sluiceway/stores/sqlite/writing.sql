@@ -84,3 +84,16 @@ WHERE excluded.created >= cached_result.created;
 
 -- name: append_logs
 INSERT INTO log (flow_run, task_run, moment, level, logger, message) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: defer_calls
+INSERT INTO deferred_call (run, task, due, call) VALUES (?, ?, ?, ?) ON CONFLICT (run) DO NOTHING;
+
+-- name: begin_waits
+INSERT OR IGNORE INTO deferred_wait (run, upstream)
+SELECT column1, column2 FROM (VALUES (?, ?)) WHERE column2 IN (SELECT run FROM deferred_call);
+
+-- name: end_waits
+DELETE FROM deferred_wait WHERE upstream IN (VALUES (?));
+
+-- name: end_calls
+DELETE FROM deferred_call WHERE run IN (VALUES (?));
