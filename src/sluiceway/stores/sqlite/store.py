@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +87,14 @@ class SqliteStore:
 
     def _reader(self) -> Reader:
         held = self._present()
-        if held.reader is None:
-            from sluiceway.stores.sqlite.reading import Reader  # lazy: running flows reads nothing
+        if held.reader is not None:
+            return held.reader
+        from sluiceway.stores.sqlite.reading import Reader  # lazy: running flows reads nothing
 
-            held.reader = Reader(held.database)
-        return held.reader
+        with held.turn:
+            if held.reader is None:
+                held.reader = Reader(held.database)
+            return held.reader
 
     # --- the verbs that read, as the port describes them --------------------------------------------
 
@@ -187,13 +191,15 @@ class SqliteStore:
 class _Held:
     """What one process holds of a store."""
 
-    __slots__ = ("database", "pid", "reader", "writer")
+    __slots__ = ("database", "pid", "reader", "turn", "writer")
 
     def __init__(self, path: str, strict: bool) -> None:
         self.pid = os.getpid()
         self.database = Database(path)
         self.writer = Writer(self.database, strict)
         self.reader: Reader | None = None
+        self.turn = threading.Lock()
+        """Held by the thread that makes the reader, of which there is to be one."""
 
 
 _inherited: list[_Held] = []
