@@ -103,7 +103,7 @@ def plan_flow(
         parameters: The arguments by name, futures not yet resolved.
         wait_for: Futures to wait for without passing them.
         services: The adapters that the run works with.
-        make_runner: Makes and starts the task runner when a task is first submitted.
+        make_runner: Gives the run a task runner, started, when a task is first submitted.
     """
     outer, policy = scope.current(), flow.policy
     parent = None if outer is None else outer.flow_context

@@ -98,12 +98,12 @@ class FlowRunContext(RunContext):
         references: The futures and states among the arguments and in `wait_for`.
         called: When the flow was called.
         log_prints: Whether `print` logs.
-        make_runner: Makes and starts the task runner when a task is first submitted.
+        make_runner: Gives the run a task runner, started, when a task is first submitted.
         parent: The context that the flow was called in.
         stand_in: The task run that stands for this run in its parent; None for a run of its own.
     """
 
-    __slots__ = ("_make_runner", "_runner", "flow", "flow_run", "parent", "policy", "replay", "stand_in")
+    __slots__ = ("_make_runner", "flow", "flow_run", "parent", "policy", "replay", "runner", "stand_in")
 
     policy: FlowPolicy
 
@@ -137,7 +137,8 @@ class FlowRunContext(RunContext):
         self.stand_in: TaskRun | None = stand_in
         self.replay: Replay | None = {} if self.policy.retry.retries else None
         self._make_runner = make_runner
-        self._runner: Any = None
+        self.runner: Any = None
+        """The task runner, once there is one."""
 
     @property
     def subject(self) -> Any:
@@ -167,13 +168,13 @@ class FlowRunContext(RunContext):
     @property
     def task_runner(self) -> Any:
         """The task runner of the run, started when it is first asked for."""
-        if self._runner is None:
-            self._runner = self._make_runner(self)
-        return self._runner
+        if self.runner is None:
+            self._make_runner(self)
+        return self.runner
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of submitted tasks that have not ended."""
-        return [] if self._runner is None else self._runner.unfinished()
+        return [] if self.runner is None else self.runner.unfinished()
 
     def start_over(self) -> None:
         """Forget the calls that were counted, since the flow is about to make them again."""
@@ -185,14 +186,14 @@ class FlowRunContext(RunContext):
         Args:
             error: What ended the flow run.
         """
-        if self._runner is not None:
-            self._runner.abandon(error)
+        if self.runner is not None:
+            self.runner.abandon(error)
 
     def close(self) -> None:
         """Release the task runner."""
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
+        if self.runner is not None:
+            self.runner.close()
+            self.runner = None
 
     @classmethod
     def get(cls) -> FlowRunContext | None:
