@@ -364,16 +364,17 @@ def test_nothing_of_the_command_stays_with_the_recorder(
 
 
 @pytest.mark.slow
-def test_a_signal_from_the_keyboard_ends_the_process_with_130_and_the_journal_says_so(
-    file: Path, sluiceway_home: Path
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_signal_ends_the_process_as_it_ends_others_and_the_journal_says_so(
+    number: signal.Signals, exit_code: int, file: Path, sluiceway_home: Path
 ) -> None:
     command = [sys.executable, "-m", "sluiceway.cli", "run", f"{file}:wait", "-p", "seconds=60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "Beginning flow run" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, complaint = process.communicate(timeout=30)
-    assert process.returncode == 130, (output, complaint)
+    assert process.returncode == exit_code, (output, complaint)
     listed = subprocess.run(
         [sys.executable, "-m", "sluiceway.cli", "ls", "--json"],
         capture_output=True,

@@ -117,3 +117,19 @@ def test_colours_can_be_switched_off(program: Path) -> None:
         assert re.search(r"\x1b\[[0-9;]*m", on_terminal(80, command)[1])
         uncoloured = on_terminal(80, command, NO_COLOR="1")[1]
         assert not re.search(r"\x1b\[[0-9;]*3[0-9]", uncoloured)
+
+
+def test_on_a_narrow_terminal_names_are_shortened_and_state_and_id_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "long.py"
+    path.write_text(
+        "from sluiceway import flow\n"
+        "@flow(name='a-flow-with-quite-a-long-name', flow_run_name='a run with quite a long name')\n"
+        "def long():\n    pass\n"
+    )
+    on_terminal(60, "run", "-q", str(path))
+    _, row = plain(on_terminal(60, "ls")[1])
+    state, flow_name, run_name, *_, identifier = re.split(r" {2,}", row)
+    assert state == "✔ Completed"
+    assert re.fullmatch("a-f.*…", flow_name)
+    assert re.fullmatch("a r.*…", run_name)
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}", identifier)

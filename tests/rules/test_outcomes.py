@@ -145,6 +145,14 @@ def test_a_task_that_returns_anything_else_is_not_judged_by_it(value: Any) -> No
     assert not outcomes.tells_state(value)
 
 
+def test_what_a_task_returns_is_not_gone_through_in_ways_of_its_own() -> None:
+    class Lazy(list[Any]):
+        def __iter__(self) -> Any:
+            raise RuntimeError("asks the database")
+
+    assert not outcomes.tells_state(Lazy([State(StateType.FAILED)]))
+
+
 @few
 @given(st.one_of(st.integers(), st.text(), st.lists(st.integers()), st.just(ValueError("returned, not raised"))))
 def test_anything_else_completes_with_the_value_as_it_is(value: Any) -> None:

@@ -732,7 +732,7 @@ BAD_INPUT = (
         "Ctrl-C during a flow: its state says so, child processes are gone, the journal is intact.",
         BAD + "test_a_program_that_is_interrupted_ends_soon_says_so_and_leaves_its_journal_intact",
         PROCESSES + "test_however_a_program_is_ended_its_children_are_gone",
-        "cli/test_run.py::test_a_signal_from_the_keyboard_ends_the_process_with_130_and_the_journal_says_so",
+        "cli/test_run.py::test_a_signal_ends_the_process_as_it_ends_others_and_the_journal_says_so",
     ),
 )
 

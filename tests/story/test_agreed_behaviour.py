@@ -437,6 +437,32 @@ def test_hooks_see_the_result_or_the_error_and_the_run_that_they_are_about() -> 
     assert seen == [(True, int), (True, ValueError)] * 2
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_what_ends_a_run_from_outside_goes_on_up_though_its_state_is_asked_for(
+    error: type[BaseException], sluiceway_harness: Harness
+) -> None:
+    def function() -> None:
+        raise error("x")
+
+    async def coroutine() -> None:
+        raise error("x")
+
+    @flow
+    def goes_on() -> str:
+        task(function)(return_state=True)
+        return "went on"
+
+    for call in (
+        lambda: task(function)(return_state=True),
+        lambda: flow(function)(return_state=True),
+        lambda: asyncio.run(flow(coroutine)(return_state=True)),
+        goes_on,
+    ):
+        with pytest.raises(error, match="x"):
+            call()
+    assert {run.state_name for run in sluiceway_harness.client.read_flow_runs()} == {"Crashed"}
+
+
 # --- retries --------------------------------------------------------------------------------------
 
 

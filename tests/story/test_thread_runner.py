@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import sys
 import threading
@@ -153,6 +154,34 @@ def test_the_threads_end_with_the_flow() -> None:
 
 
 # --- own runners --------------------------------------------------------------------------------
+
+
+def test_threads_that_submit_first_at_once_share_one_runner() -> None:
+    made: list[Any] = []
+
+    class Counted(ThreadPoolTaskRunner):
+        def duplicate(self) -> Counted:
+            made.append(self)
+            time.sleep(0.01)  # as a cluster takes a while to start
+            return Counted()
+
+    @flow(task_runner=Counted())
+    def submits() -> list[int]:
+        start, futures = threading.Barrier(4), []
+
+        def work(number: int) -> None:
+            start.wait()
+            futures.append(ident.submit(number))
+
+        threads = [threading.Thread(target=contextvars.copy_context().run, args=(work, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(future.result() for future in futures)
+
+    assert submits() == [0, 1, 2, 3]
+    assert len(made) == 1
 
 
 def test_an_own_runner_is_made_by_subclassing() -> None:

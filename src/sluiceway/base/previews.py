@@ -26,7 +26,8 @@ _BRACKETS: dict[type, tuple[str, str]] = {
 _TELLING = frozenset(
     "datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone decimal.Decimal "
     "uuid.UUID pathlib.PosixPath pathlib.WindowsPath pathlib.PurePosixPath "
-    "pathlib.PureWindowsPath pathlib._local.PosixPath pathlib._local.WindowsPath zoneinfo.ZoneInfo".split()
+    "pathlib.PureWindowsPath pathlib._local.PosixPath pathlib._local.WindowsPath pathlib._local.PurePosixPath "
+    "pathlib._local.PureWindowsPath zoneinfo.ZoneInfo".split()
 )
 """Types of the standard library whose `repr` is short and safe."""
 

@@ -126,20 +126,25 @@ def _print_table(runs: tuple[FlowRun, ...], now: times.Moment) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("State", no_wrap=True)
     for name in ("Flow", "Run"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+        table.add_column(name)  # these are shortened where the terminal is narrow, and no others
     for name in ("Started", "Took", "Id"):
         table.add_column(name, no_wrap=True)
     identifiers = short_ids(runs)
     for run in runs:
         table.add_row(
             state_text(run.state),
-            Text(cut(on_one_line(run.flow_name), LONGEST_NAME), style="bold"),
-            Text(cut(on_one_line(run.name), LONGEST_NAME)),
+            Text(shown_name(run.flow_name), style="bold", no_wrap=True, overflow="ellipsis"),
+            Text(shown_name(run.name), no_wrap=True, overflow="ellipsis"),
             Text(ago(run.start or times.from_datetime(run.created), now), style="dim"),
             duration_of(run, now),
             Text(identifiers[run.key], style="dim"),
         )
     console().print(table)
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it is shown in a table."""
+    return cut(on_one_line(name), LONGEST_NAME)
 
 
 def short_ids(runs: tuple[FlowRun, ...], least: int = 13) -> dict[bytes, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluiceway import wiring
+from sluiceway.base import times
 from sluiceway.base.errors import (
     MissingFlowError,
     ParameterBindError,
@@ -29,6 +30,7 @@ from sluiceway.model.facts import Fact, FlowRunCreated
 from sluiceway.model.runs import FlowRun
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
+from sluiceway.rules.outcomes import crashed
 from sluiceway.wiring.progress import Display, LiveDisplay, display_on
 
 if TYPE_CHECKING:
@@ -88,6 +90,10 @@ def command(target: str, params: tuple[str, ...], whole: str | None, quiet: bool
         state = _called(flow, arguments)
     except TerminationSignal as error:
         raise click.exceptions.Exit(SIGNALLED + error.signal) from error
+    except BaseException as error:
+        if isinstance(error, Exception):
+            raise
+        state = crashed("Flow", error, times.now())  # Ctrl-C, or what became of it in an event loop; `sys.exit()`
     finally:
         services.recorder.drain(DRAIN_SECONDS)
         if watcher in services.recorder.listeners:  # one that failed is not there any more

@@ -11,7 +11,7 @@ from sluiceway.drivers.signals import termination_raises
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.flow import run_flow
 from sluiceway.engine.task import run_task
-from sluiceway.model.states import COMPLETED, State
+from sluiceway.model.states import COMPLETED, CRASHED, State
 from sluiceway.ports.services import Services
 
 Script = Coroutine[Op[Any], Any, State[Any]]
@@ -29,7 +29,7 @@ def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:
     if colour == "sync" or (return_state and colour == "generator"):
         state = blocking.drive(run_task(context), services)
         if return_state:
-            return state
+            return _unless_ended(state)
         return state.data if state.type is COMPLETED else state.result()
     if colour == "generator":
         context.iterated = True
@@ -53,7 +53,7 @@ def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
                 state = blocking.drive(run_flow(context), services)
             finally:
                 close()
-            return state if return_state else state.result()
+            return _unless_ended(state) if return_state else state.result()
     if colour == "generator":
         context.iterated = True
         return iterate.iterate(run_flow(context), services, close)
@@ -81,9 +81,21 @@ def _loop_call(
             state = await looping.drive(script, services)
         finally:
             close()
-        return state if return_state else state.result()
+        return _unless_ended(state) if return_state else state.result()
 
     return looping.run_until_signalled(run, services.recorder) if outermost else run()
+
+
+def _unless_ended(state: State[Any]) -> State[Any]:
+    """Return the state of a run, unless that was ended from outside: Ctrl-C and the like are meant for the caller, too.
+
+    Raises:
+        BaseException: What ended it.
+    """
+    error = state.data
+    if state.type is CRASHED and isinstance(error, BaseException) and not isinstance(error, Exception):
+        raise error
+    return state
 
 
 def _nothing() -> None:

@@ -115,7 +115,7 @@ class DrawingContext(FlowRunContext):
             parameters = flow.validate_parameters(parameters)
         forgetful = Services(services.settings, services.store, ForgetfulRecorder(), services.results, services.clock)
         called = services.clock.now()
-        super().__init__(flow, run, forgetful, parameters, [], called, False, DrawingRunner, None, None)
+        super().__init__(flow, run, forgetful, parameters, [], called, False, _give_runner, None, None)
         self.replay: Replay | None = {}  # what asks for earlier results comes past `recall`
         self.graph: Graph = Graph()
         self._handed_out: dict[int, tuple[Any, RunId]] = {}
@@ -195,6 +195,10 @@ class DrawnFlow:
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return nothing: nobody will read it."""
         return {}
+
+
+def _give_runner(context: FlowRunContext) -> None:
+    context.runner = DrawingRunner(context)
 
 
 class DrawingRunner:

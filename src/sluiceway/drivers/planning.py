@@ -126,7 +126,7 @@ def plan_flow(
     parameters: dict[str, Any],
     wait_for: Iterable[Any] | None,
     services: Services,
-    make_runner: Callable[[FlowRunContext], Any],
+    make_runner: Callable[[FlowRunContext], None],
 ) -> FlowRunContext:
     """Return a call of a flow as its run will need it.
 
@@ -135,7 +135,7 @@ def plan_flow(
         parameters: The arguments by name, futures not yet resolved.
         wait_for: Futures to wait for without passing them.
         services: The adapters that the run works with.
-        make_runner: Makes and starts the task runner when a task is first submitted.
+        make_runner: Gives the run a task runner, started, when a task is first submitted.
     """
     outer, policy = scope.current(), flow.policy
     parent = None if outer is None else outer.flow_context

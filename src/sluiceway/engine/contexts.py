@@ -101,12 +101,12 @@ class FlowRunContext(RunContext):
         references: The futures and states among the arguments and in `wait_for`.
         called: When the flow was called.
         log_prints: Whether `print` logs.
-        make_runner: Makes and starts the task runner when a task is first submitted.
+        make_runner: Gives the run a task runner, started, when a task is first submitted.
         parent: The context that the flow was called in.
         stand_in: The task run that stands for this run in its parent; None for a run of its own.
     """
 
-    __slots__ = ("_make_runner", "_runner", "flow", "flow_run", "parent", "policy", "replay", "stand_in")
+    __slots__ = ("_make_runner", "flow", "flow_run", "parent", "policy", "replay", "runner", "stand_in")
 
     policy: FlowPolicy
     drawn: bool = False
@@ -121,7 +121,7 @@ class FlowRunContext(RunContext):
         references: list[Reference],
         called: times.Moment,
         log_prints: bool,
-        make_runner: Callable[[FlowRunContext], Any],
+        make_runner: Callable[[FlowRunContext], None],
         parent: FlowRunContext | TaskRunContext | None,
         stand_in: TaskRun | None,
     ) -> None:
@@ -142,7 +142,8 @@ class FlowRunContext(RunContext):
         self.stand_in: TaskRun | None = stand_in
         self.replay: Replay | None = {} if self.policy.retry.retries else None
         self._make_runner = make_runner
-        self._runner: Any = None
+        self.runner: Any = None
+        """The task runner, once there is one."""
 
     @property
     def subject(self) -> Any:
@@ -172,13 +173,13 @@ class FlowRunContext(RunContext):
     @property
     def task_runner(self) -> Any:
         """The task runner of the run, started when it is first asked for."""
-        if self._runner is None:
-            self._runner = self._make_runner(self)
-        return self._runner
+        if self.runner is None:
+            self._make_runner(self)
+        return self.runner
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of submitted tasks that have not ended."""
-        return [] if self._runner is None else self._runner.unfinished()
+        return [] if self.runner is None else self.runner.unfinished()
 
     def recall(self, call: TaskRunContext) -> StoredResult | None:
         """Return the result that a call had in an earlier attempt; None if it has to be made.
@@ -207,14 +208,14 @@ class FlowRunContext(RunContext):
         Args:
             error: What ended the flow run.
         """
-        if self._runner is not None:
-            self._runner.abandon(error)
+        if self.runner is not None:
+            self.runner.abandon(error)
 
     def close(self) -> None:
         """Release the task runner."""
-        if self._runner is not None:
-            self._runner.close()
-            self._runner = None
+        if self.runner is not None:
+            self.runner.close()
+            self.runner = None
 
     @classmethod
     def get(cls) -> FlowRunContext | None:

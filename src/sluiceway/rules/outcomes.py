@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sluiceway.base import errors
@@ -123,14 +123,18 @@ def returned(value: Any, moment: Moment) -> State[Any]:
     return _judged(incomplete, len(states), moment)
 
 
+_COLLECTIONS = frozenset({list, tuple, set})
+
+
 def tells_state(value: object) -> bool:
     """Return whether what a task returned decides its state: a state, or a list, tuple or set of nothing but states.
 
     Args:
         value: What the function returned.
     """
-    if isinstance(value, (list, tuple, set)):
-        return bool(value) and all(isinstance(member, State) for member in value)
+    if type(value) in _COLLECTIONS:  # derived classes may have ways of their own to be gone through
+        members: Collection[object] = value  # type: ignore[assignment]  # as its type says
+        return bool(members) and all(isinstance(member, State) for member in members)
     return isinstance(value, State)
 
 

@@ -50,7 +50,7 @@ def attempt(
         parcel: The call.
         surroundings: What it has in common with others.
         services: The adapters of this process.
-        make_runner: Makes and starts the task runner of tasks that are submitted here.
+        make_runner: Gives a flow run the task runner, started, of tasks that are submitted here.
         send: Tells the other process when the function begins, and when it has ended.
     """
     try:

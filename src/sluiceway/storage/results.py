@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from sluiceway.base.errors import MissingResult, SerializationError
@@ -49,6 +50,7 @@ class ResultStorage:
         self._recent = RecentEntries()
         self._payloads = RecentPayloads()
         self._filed: FiledResults | None = None
+        self._opening = threading.Lock()
 
     def keep(self, value: object, policy: ResultPolicy, key: str | None = None) -> StoredResult:
         """Serialise a value, and put it where it belongs: inline if small, else into a file.
@@ -160,11 +162,14 @@ class ResultStorage:
         return serializer.label, serializer.dumps(value)
 
     def _files(self) -> FiledResults:
-        if self._filed is None:
-            from sluiceway.storage.filed import FiledResults  # heavy, and many programs have small results only
+        if self._filed is not None:
+            return self._filed
+        from sluiceway.storage.filed import FiledResults  # heavy, and many programs have small results only
 
-            self._filed = FiledResults(self._folder)
-        return self._filed
+        with self._opening:  # the places that one thread makes known are known to all
+            if self._filed is None:
+                self._filed = FiledResults(self._folder)
+            return self._filed
 
 
 def _is_remote(stored: StoredResult) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sluiceway import wiring
 from sluiceway.drivers.scope import FlowRunContext
 from sluiceway.ports.services import Services
 
@@ -27,18 +28,22 @@ __all__ = [
 ]
 
 
-def make_runner(context: FlowRunContext) -> Any:
-    """Return the task runner of a flow run, started.
+def make_runner(context: FlowRunContext) -> None:
+    """Give a flow run its task runner, started; one only, however many threads submit their first task at once.
 
     Args:
         context: The context of the run.
     """
-    chosen = context.flow.task_runner
-    if chosen is None:
-        return _default_runner(context.services)
-    runner = chosen.duplicate()
-    runner.__enter__()
-    return runner
+    with wiring._lock:
+        if context.runner is not None:
+            return
+        chosen = context.flow.task_runner
+        if chosen is None:
+            context.runner = _default_runner(context.services)
+            return
+        runner = chosen.duplicate()
+        runner.__enter__()
+        context.runner = runner
 
 
 def shared_runner(services: Services) -> Any:
@@ -47,10 +52,14 @@ def shared_runner(services: Services) -> Any:
     Args:
         services: The services of the process.
     """
-    if services.runner is None:
-        services.runner = _default_runner(services)
-        services.runner.services = services
-    return services.runner
+    if services.runner is not None:
+        return services.runner
+    with wiring._lock:
+        if services.runner is None:
+            runner = _default_runner(services)
+            runner.services = services
+            services.runner = runner
+        return services.runner
 
 
 def _default_runner(services: Services) -> Any:

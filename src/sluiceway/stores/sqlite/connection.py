@@ -38,7 +38,7 @@ class Database:
         check_library(self.path)
         try:
             _make_place(self.path)
-            connection = sqlite3.connect(self.path, ONE_WAIT, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.path, timeout=ONE_WAIT, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(connection, settings)
             except BaseException:

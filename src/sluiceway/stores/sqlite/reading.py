@@ -127,12 +127,12 @@ class Reader:
 
     def read_history(self, run_key: RunId) -> tuple[StoredState, ...]:
         """Return the states of a run in order."""
-        found = self._all(self._texts["history"], (run_key,))
+        found = self._all(self._texts["history"], (run_key, run_key))
         return _history(found[0][0]) if found else ()
 
     def read_result(self, run_key: RunId) -> StoredResult | None:
         """Return what is stored of the result of a run, or None."""
-        found = self._all(self._texts["result"], (run_key,))
+        found = self._all(self._texts["result"], (run_key, run_key))
         return _result(*found[0]) if found else None
 
     def read_cached(self, key: str) -> CachedResult | None:

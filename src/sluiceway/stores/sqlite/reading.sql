@@ -140,14 +140,14 @@ WHERE run.flow_run = ?
 GROUP BY task.name, run.state, run.state_name;
 
 -- name: history
-SELECT history FROM task_run WHERE key = ?1 UNION ALL SELECT history FROM flow_run WHERE key = ?1;
+SELECT history FROM task_run WHERE key = ? UNION ALL SELECT history FROM flow_run WHERE key = ?;
 
 -- name: result
 SELECT result_serializer, result, result_location, result_size, result_preview, result_why_not
-FROM task_run WHERE key = ?1
+FROM task_run WHERE key = ?
 UNION ALL
 SELECT result_serializer, result, result_location, result_size, result_preview, result_why_not
-FROM flow_run WHERE key = ?1;
+FROM flow_run WHERE key = ?;
 
 -- name: cached
 SELECT

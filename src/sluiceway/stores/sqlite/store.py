@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -91,19 +92,25 @@ class SqliteStore:
 
     def _reader(self) -> Reader:
         held = self._present()
-        if held.reader is None:
-            from sluiceway.stores.sqlite.reading import Reader  # lazy: running flows reads nothing
+        if held.reader is not None:
+            return held.reader
+        from sluiceway.stores.sqlite.reading import Reader  # lazy: running flows reads nothing
 
-            held.reader = Reader(held.database)
-        return held.reader
+        with held.turn:
+            if held.reader is None:
+                held.reader = Reader(held.database)
+            return held.reader
 
     def _claimer(self) -> Claimer:
         held = self._present()
-        if held.claimer is None:
-            from sluiceway.stores.sqlite.claiming import Claimer  # lazy: only workers claim calls
+        if held.claimer is not None:
+            return held.claimer
+        from sluiceway.stores.sqlite.claiming import Claimer  # lazy: only workers claim calls
 
-            held.claimer = Claimer(held.database, self._strict)
-        return held.claimer
+        with held.turn:
+            if held.claimer is None:
+                held.claimer = Claimer(held.database, self._strict)
+            return held.claimer
 
     # --- deferred calls, as the port describes them -------------------------------------------------
 
@@ -218,7 +225,7 @@ class SqliteStore:
 class _Held:
     """What one process holds of a store."""
 
-    __slots__ = ("claimer", "database", "pid", "reader", "writer")
+    __slots__ = ("claimer", "database", "pid", "reader", "turn", "writer")
 
     def __init__(self, path: str, strict: bool) -> None:
         self.pid = os.getpid()
@@ -226,6 +233,8 @@ class _Held:
         self.writer = Writer(self.database, strict)
         self.reader: Reader | None = None
         self.claimer: Claimer | None = None
+        self.turn = threading.Lock()
+        """Held by the thread that makes reader or claimer, of which there is to be one each."""
 
 
 _inherited: list[_Held] = []
