@@ -16,6 +16,7 @@ import pytest
 from sluiceway import flow, task
 from sluiceway.exceptions import CyclicDependencyError
 from sluiceway.futures import as_completed, wait
+from sluiceway.model.paging import walk
 from sluiceway.task_runners import TaskRunner, ThreadPoolTaskRunner
 from sluiceway.testing import Harness
 
@@ -445,3 +446,26 @@ def hurried() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(before)
+
+
+@pytest.mark.slow
+def test_equal_calls_that_threads_make_at_once_are_told_apart(hurried: None, sluiceway_harness: Harness) -> None:
+    @flow
+    def calls() -> None:
+        contexts = [contextvars.copy_context() for _ in range(8)]
+
+        def call() -> None:
+            for _ in range(150):
+                ident("the same")
+
+        threads = [threading.Thread(target=context.run, args=(call,)) for context in contexts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    calls()
+    sluiceway_harness.drain()
+    store = sluiceway_harness.services.store
+    runs = list(walk(lambda cursor: store.read_task_runs(after=cursor)))
+    assert sorted(run.ordinal for run in runs) == list(range(1200))

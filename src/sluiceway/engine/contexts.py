@@ -80,13 +80,14 @@ class RunContext:
             task_key: The task that is called.
             call: What stands for its arguments.
         """
-        if self.ordinals is None:
-            self.ordinals = {}
-        counts = self.ordinals.get(task_key)
-        if counts is None:
-            counts = self.ordinals[task_key] = {}
-        ordinal = counts.get(call, 0)
-        counts[call] = ordinal + 1
+        with self.services.counting:
+            if self.ordinals is None:
+                self.ordinals = {}
+            counts = self.ordinals.get(task_key)
+            if counts is None:
+                counts = self.ordinals[task_key] = {}
+            ordinal = counts.get(call, 0)
+            counts[call] = ordinal + 1
         return ordinal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Services:
         clock: The time as runs see it.
     """
 
-    __slots__ = ("clock", "recorder", "results", "runner", "settings", "store", "watcher")
+    __slots__ = ("clock", "counting", "recorder", "results", "runner", "settings", "store", "watcher")
 
     def __init__(self, settings: Any, store: Store, recorder: Recorder, results: Results, clock: Clock) -> None:
         self.settings: Any = settings
@@ -28,6 +29,8 @@ class Services:
         self.recorder: Recorder = recorder
         self.results: Results = results
         self.clock: Clock = clock
+        self.counting: threading.RLock = threading.RLock()
+        """Held while equal calls are counted: threads may make them at the same moment."""
         self.runner: Any = None
         """The task runner of tasks that are submitted outside flows; made when it is first needed."""
         self.watcher: Any = None
