@@ -161,8 +161,8 @@ class Scale:
     def times(self, n: int) -> int:
         return self.factor * n
 
-    @classmethod
     @task
+    @classmethod
     def named(cls, n: int) -> tuple[str, int]:
         return cls.__name__, n
 
