@@ -129,7 +129,7 @@ class Settings:
     )
     database_url: Setting[str] = Setting(kinds.DATABASE, "sqlite:///{home}/sluiceway.db", "Where runs are recorded.")
     api_url: Setting[str | None] = Setting(
-        kinds.WEB_ADDRESS, None, "The server to talk to, instead of using a database directly."
+        kinds.WEB_ADDRESS, None, "The server to talk to; a later version can, and until then it must not be set."
     )
     api_key: Setting[str | None] = Setting(kinds.TEXT, None, "The key that the server asks for.", secret=True)
 
