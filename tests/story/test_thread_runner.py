@@ -478,6 +478,26 @@ def test_an_async_task_that_awaits_its_children_does_not_deadlock_in_a_full_pool
     assert fan() == [3, 4]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_async_tasks_that_await_async_tasks_that_do_do_not_deadlock_in_a_full_pool(workers: int) -> None:
+    @task
+    async def add(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @task
+    async def grow(depth: int) -> int:
+        if depth == 0:
+            return 1
+        children = [grow.submit(depth - 1) for _ in range(2)]
+        return await add(children) if depth % 2 else sum([await child.result_async() for child in children])
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def tree() -> int:
+        return grow.submit(3).result()
+
+    assert tree() == 8
+
+
 def test_the_event_loop_of_an_async_task_goes_on_while_another_thread_runs_what_it_awaits() -> None:
     ticked = threading.Event()
 
@@ -572,3 +592,19 @@ def test_a_child_that_a_flow_forks_has_threads_of_its_own_to_submit_tasks_to() -
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ident.submit(2).result()
 
     assert forks() == (7, 2)
+
+
+def test_a_flow_ends_though_ctrl_c_came_between_the_choice_of_a_thread_and_its_call() -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def loses_a_thread() -> int:
+        value: int = ident.submit(1).result()
+        context = FlowRunContext.get()
+        assert context is not None
+        context.task_runner._idle.clear()  # what is left of it when Ctrl-C comes just then
+        return value
+
+    ended: list[int] = []
+    runs = threading.Thread(target=lambda: ended.append(loses_a_thread()), daemon=True)
+    runs.start()
+    runs.join(10)
+    assert ended == [1]

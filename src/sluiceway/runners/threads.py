@@ -10,7 +10,7 @@ import contextvars
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
@@ -177,6 +177,11 @@ class _Worker:
         self.resting = False
         return True
 
+    def ring(self) -> None:
+        """Call the thread up, if it has not been called up already."""
+        with suppress(RuntimeError):
+            self.bell.release()
+
     def wait(self) -> None:
         """Wait until somebody calls the thread up."""
         self.bell.acquire()
@@ -209,7 +214,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         """Begin with no threads and no calls."""
         self._queue: deque[ThreadFuture | None] = deque()
         """The calls that wait for a thread; None has a thread end."""
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[threading.Thread, _Worker] = {}
         self._idle: deque[_Worker] = deque()
         """The threads that have nothing to do. The last to come is the first to go: its caches are warm."""
         self._scout: _Worker | None = None
@@ -311,7 +316,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
     def _call_up(self) -> None:
         """Have one more thread look into the queue: one that rests, or a new one, if there may be one more."""
         if self._idle:
-            with suppress(IndexError):  # somebody else was quicker
+            with suppress(IndexError, RuntimeError):  # somebody else was quicker, or `close` has rung for all
                 self._scout = worker = self._idle.pop()
                 worker.bell.release()
                 return
@@ -325,11 +330,11 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             self._scout = worker = _Worker(self._idle)
             name = f"sluiceway-worker-{len(self._threads)}"
             thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
-            self._threads.append(thread)
+            self._threads[thread] = worker
         try:
             thread.start()
         except RuntimeError:  # the system gives no more threads: those that there are do the work
-            self._threads.remove(thread)
+            del self._threads[thread]
             self._scout = None
             if not self._threads:
                 self._make_do()
@@ -386,11 +391,11 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
         from sluiceway.drivers import looping
 
+        if _loop_is_running():
+            return looping.run_to_end(_on_behalf_of(_stack.futures, looping.drive(run_task(call), call.services)))
         runner = getattr(self._loops, "runner", None)
         if runner is None:
             runner = self._loops.runner = asyncio.Runner()
-        if _loop_is_running():
-            return looping.run_to_end(looping.drive(run_task(call), call.services))
         return runner.run(looping.drive(run_task(call), call.services), context=contextvars.copy_context())
 
     def _close_loop(self) -> None:
@@ -439,11 +444,14 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         and with the process at the latest.
         """
         self._closed = True
-        for _ in self._threads:
+        threads = dict(self._threads)
+        for _ in threads:
             self._enqueue(None)
+        for worker in threads.values():
+            worker.ring()  # each: Ctrl-C may have come between the choice of one and its call
         current = threading.current_thread()
         deadline = monotonic() + GRACE_SECONDS if self._abandoned else None
-        for thread in self._threads:
+        for thread in threads:
             if thread is not current and thread.ident is not None:  # Ctrl-C may have come before it was started
                 thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
         self._threads.clear()
@@ -455,6 +463,17 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+async def _on_behalf_of(futures: list[ThreadFuture], coroutine: Coroutine[Any, Any, State[Any]]) -> State[Any]:
+    """Run a coroutine on a thread that stands in for one of a pool, which waits for it: it helps as that one would.
+
+    Args:
+        futures: The calls that the thread of the pool is in the midst of.
+        coroutine: The coroutine.
+    """
+    _stack.futures = futures
+    return await coroutine
 
 
 _pools: WeakSet[ThreadPoolTaskRunner] = WeakSet()
