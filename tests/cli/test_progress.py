@@ -188,6 +188,15 @@ def test_a_pipe_that_is_no_longer_read_does_not_disturb_the_run() -> None:
     assert display._board.roots == {}
 
 
+def test_a_stream_that_was_closed_does_not_disturb_the_run() -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    stream.close()
+    story = Story()
+    display([*story.begin, *story.end])
+    assert display._board.roots == {}
+
+
 # --- bars ---------------------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,21 @@ def test_no_line_is_longer_than_the_terminal_is_wide(program: Path, width: int) 
         assert "\x1b[" in text  # with colours
 
 
+def test_a_logged_message_has_no_effect_on_the_terminal_that_shows_it(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(
+        "from sluiceway import flow, get_run_logger\n\n"
+        "@flow\ndef census():\n    get_run_logger().info('one \\x1b]0;title\\x07 two')\n\n"
+        "if __name__ == '__main__':\n    census()\n"
+    )
+    subprocess.run([sys.executable, str(path)], check=True, capture_output=True)
+    code, shown = on_terminal(80, "logs")
+    assert code == 0
+    assert r"one \x1b]0;title\x07 two" in shown
+    piped = subprocess.run([sys.executable, "-m", "sluiceway.cli", "logs"], check=True, capture_output=True, text=True)
+    assert "one \x1b]0;title\x07 two" in piped.stdout
+
+
 def test_colours_can_be_switched_off(program: Path) -> None:
     on_terminal(80, "run", "-q", str(program))
     for command in ("logs", "ls", "show"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from sluiceway.base.errors import StoreError
+from sluiceway.drivers import deferred as deferred_module
 from sluiceway.drivers.deferred import DeferredFuture
 from sluiceway.model.facts import TaskRunDeferred, TaskRunMoved
 from sluiceway.model.states import StateType
@@ -124,4 +126,15 @@ def test_a_forked_child_looks_for_itself(place: Harness, monkeypatch: pytest.Mon
         other.when_done(told.set)
         end(place, other)
         os._exit(0 if told.wait(LONG) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_that_is_forked_while_another_thread_makes_the_watcher_does_not_wait_for_it(place: Harness) -> None:
+    waiting = deferred(place)
+    with deferred_module._making:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            waiting.when_done(lambda: None)
+            os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

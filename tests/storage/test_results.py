@@ -20,6 +20,8 @@ from sluiceway.model.policies import ResultPolicy
 from sluiceway.model.results import INLINE_LIMIT, NOTHING, PREVIEW_LIMIT, CachedResult, StoredResult
 from sluiceway.ports.results import Results
 from sluiceway.serializers import CompressedSerializer, JSONSerializer, Serializer
+from sluiceway.storage.filed import FiledResults
+from sluiceway.storage.places import Place
 from sluiceway.storage.recent import RecentPayloads
 from sluiceway.storage.results import ResultStorage
 
@@ -468,3 +470,22 @@ def test_cache_entries_can_be_in_a_storage_of_their_own(
     assert found is not None
     assert elsewhere.open(found.result) == value
     assert elsewhere.find("other", policy, NOW) is None
+
+
+def test_a_result_is_found_while_another_thread_gets_to_know_a_further_place(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed = FiledResults(str(tmp_path / "first"))
+    stored = filed.write(b"payload", "pickle", "", ResultPolicy(), None)
+    filed.write(b"other", "pickle", "", ResultPolicy(storage=LocalFileSystem(tmp_path / "second")), None)
+    name_of = Place.name
+
+    def name_meanwhile(place: Place, address: str) -> str | None:
+        policy = ResultPolicy(storage=LocalFileSystem(tmp_path / f"place {len(filed._known)}"))
+        adding = threading.Thread(target=filed._place, args=(policy,))
+        adding.start()
+        adding.join()
+        return name_of(place, address)
+
+    monkeypatch.setattr(Place, "name", name_meanwhile)
+    assert filed.read(stored.location or "").payload == b"payload"

@@ -229,6 +229,8 @@ def test_options_of_the_json_library_are_passed_on() -> None:
         (lambda: JSONSerializer(dumps_kwargs={"default": repr}), "use object_encoder instead"),
         (lambda: JSONSerializer(loads_kwargs={"object_hook": dict}), "use object_decoder instead"),
         (lambda: JSONSerializer(jsonlib="no_such_json"), "jsonlib 'no_such_json' cannot be imported"),
+        (lambda: JSONSerializer(jsonlib=""), "jsonlib '' cannot be imported"),
+        (lambda: JSONSerializer(jsonlib=".json"), "jsonlib '.json' cannot be imported"),
         (lambda: PickleSerializer(picklelib="no_such_pickle"), "picklelib 'no_such_pickle' cannot be imported"),
         (lambda: PickleSerializer(picklelib="math"), "'math' has no function 'dumps'"),
         (lambda: PickleSerializer(picklelib_version="0.1"), "cloudpickle 0.1 is asked for, but"),

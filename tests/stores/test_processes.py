@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sluiceway.model.queries import TaskRunQuery
+from sluiceway.stores.sqlite import store as store_module
 from sluiceway.stores.sqlite.store import SqliteStore
 from tests.stores import writing_process
 from tests.stores.making import finished_task_facts, flow_run, task_run
@@ -135,3 +137,24 @@ def test_a_reader_sees_what_another_store_has_just_written(sqlite: SqliteStore, 
         other.write(finished_task_facts(task_run()))
         assert sqlite.count_task_runs() == number
     other.close()
+
+
+def test_threads_that_use_a_store_first_after_a_fork_share_what_it_holds(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_make = threading.Barrier(2, timeout=10)
+    make = store_module._Held
+
+    def make_at_once(path: str, strict: bool) -> Any:
+        both_make.wait()
+        return make(path, strict)
+
+    monkeypatch.setattr(store_module, "_Held", make_at_once)
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as if this were a child
+    held: list[Any] = []
+    threads = [threading.Thread(target=lambda: held.append(sqlite._present())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert held[0] is held[1]

@@ -63,7 +63,7 @@ def _reserved(wait_for: int) -> None: ...
         (lambda: flow(retries=-1)(_plain), InvalidOptionError, "retries", "leave it out"),
         (lambda: task(retries=-1)(_plain), InvalidOptionError, "retries", "leave it out"),
         (lambda: task(retry_delay_seconds=-1)(_plain), InvalidOptionError, "retry_delay_seconds", "a number of"),
-        (lambda: flow(lambda: None), TypeError, "lambda", "define a function with `def`"),
+        (lambda: flow(lambda: None), TypeError, "lambda", "Define a function with `def`"),
         (lambda: flow(sum), TypeError, "'sum'", "wrap it in a function"),
         (lambda: task(sum), TypeError, "'sum'", "wrap it in a function"),
         (lambda: flow(dict), TypeError, "dict", "goes on a function"),

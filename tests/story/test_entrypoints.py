@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,14 @@ def test_a_script_that_fails_gives_a_flow_that_says_so_when_it_is_called(folder:
     assert found.isasync
     with pytest.raises(ScriptError, match="no_such_module_at_all"):
         asyncio.run(found())
+
+
+def test_a_script_that_fails_is_not_left_half_made_for_others_to_import(folder: Path) -> None:
+    with pytest.raises(ScriptError):
+        load_flow_from_entrypoint("bad_flows.py:make_report", use_placeholder_flow=False)
+    assert "bad_flows" not in sys.modules
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
+        import_module("bad_flows")
 
 
 def test_a_script_that_fails_can_be_refused(folder: Path) -> None:

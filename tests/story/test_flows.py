@@ -266,8 +266,10 @@ def test_a_bad_option_of_a_flow_names_it(options: dict[str, Any], message: str) 
 
 
 def test_what_cannot_be_a_flow_says_why() -> None:
-    with pytest.raises(TypeError, match="lambda, which has no name"):
+    with pytest.raises(TypeError, match="lambda, with or without a `name`"):
         flow(lambda: None)
+    with pytest.raises(TypeError, match="lambda, with or without a `name`"):
+        flow(lambda: None, name="named")
     with pytest.raises(TypeError, match="builtin 'sum'"):
         flow(sum)
     with pytest.raises(TypeError, match="no option 'retry'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -567,3 +568,24 @@ def test_temporary_settings_are_checked_like_all_others(values: dict[str, object
         pytest.fail("the body must not run")
     assert str(caught.value).startswith(message)
     assert get_current_settings() == before
+
+
+# --- a server -----------------------------------------------------------------------------------
+
+
+def test_an_address_of_a_server_is_refused_when_the_services_are_built_and_shown_by_the_command_line(
+    tmp_path: Path,
+) -> None:
+    environment = {**os.environ, "SLUICEWAY_HOME": str(tmp_path), "SLUICEWAY_API_URL": "http://127.0.0.1:4200/api"}
+
+    def sluiceway(*arguments: str) -> str:
+        command = [sys.executable, "-m", "sluiceway.cli", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return done.stdout + done.stderr
+
+    sentence = "SLUICEWAY_API_URL in the environment names a server, but talking to one comes with a later version"
+    with pytest.raises(ConfigurationError, match=sentence):
+        wiring.build(load_settings(environment, str(tmp_path)))
+    assert sentence in sluiceway("ls")
+    assert sentence in sluiceway("doctor")
+    assert "http://127.0.0.1:4200/api" in sluiceway("config", "api_url")

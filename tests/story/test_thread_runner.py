@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import gc
+import os
+import signal
 import sys
 import threading
 import time
@@ -14,7 +17,8 @@ from typing import Any
 import pytest
 
 from sluiceway import flow, task
-from sluiceway.exceptions import CyclicDependencyError
+from sluiceway.context import FlowRunContext
+from sluiceway.exceptions import CyclicDependencyError, MissingContextError
 from sluiceway.futures import as_completed, wait
 from sluiceway.model.paging import walk
 from sluiceway.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -469,3 +473,162 @@ def test_equal_calls_that_threads_make_at_once_are_told_apart(hurried: None, slu
     store = sluiceway_harness.services.store
     runs = list(walk(lambda cursor: store.read_task_runs(after=cursor)))
     assert sorted(run.ordinal for run in runs) == list(range(1200))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_task_that_goes_through_its_children_as_they_end_does_not_deadlock_in_a_full_pool(workers: int) -> None:
+    @task
+    def goes_through(n: int) -> int:
+        return sum(future.result() for future in as_completed(nested.map([1] * n)))
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def fan() -> list[int]:
+        return goes_through.map([3, 4, 5]).result()
+
+    assert fan() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_async_task_that_awaits_its_children_does_not_deadlock_in_a_full_pool(workers: int) -> None:
+    @task
+    async def awaits(n: int) -> int:
+        children = nested.map([1] * n)
+        return sum(await asyncio.gather(*(child.result_async() for child in children)))
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def fan() -> list[int]:
+        return awaits.map([3, 4]).result()
+
+    assert fan() == [3, 4]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_async_tasks_that_await_async_tasks_that_do_do_not_deadlock_in_a_full_pool(workers: int) -> None:
+    @task
+    async def add(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @task
+    async def grow(depth: int) -> int:
+        if depth == 0:
+            return 1
+        children = [grow.submit(depth - 1) for _ in range(2)]
+        return await add(children) if depth % 2 else sum([await child.result_async() for child in children])
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=workers))
+    def tree() -> int:
+        return grow.submit(3).result()
+
+    assert tree() == 8
+
+
+def test_the_event_loop_of_an_async_task_goes_on_while_another_thread_runs_what_it_awaits() -> None:
+    ticked = threading.Event()
+
+    @task
+    def waits_for_tick() -> bool:
+        return ticked.wait(10)
+
+    @task
+    async def ticks() -> bool:
+        asyncio.get_running_loop().call_soon(ticked.set)
+        return await waits_for_tick.submit().result_async()
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    def two() -> bool:
+        return ticks.submit().result()
+
+    assert two()
+
+
+def test_a_callback_that_exits_costs_the_pool_no_thread_and_no_call_that_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    called_back = threading.Event()
+
+    @task
+    def waits() -> int:
+        called_back.wait(10)
+        return 1
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def exits() -> tuple[int, int]:
+        first = waits.submit()
+        first.add_done_callback(lambda _: sys.exit(3))
+        second = ident.submit(first)
+        called_back.set()
+        return second.result(), ident.submit(2).result()
+
+    assert exits() == (1, 2)
+    assert "A callback of the future of waits-" in caplog.text
+
+
+def test_where_no_thread_can_be_had_tasks_run_on_the_thread_that_submits_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def start_no_worker(thread: threading.Thread) -> None:
+        if thread.name.startswith("sluiceway-worker"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_no_worker)
+
+    @flow
+    def short_of_threads() -> list[int]:
+        return [nested.submit(2).result(), ident.submit(ident.submit(3)).result()]
+
+    assert short_of_threads() == [2, 3]
+
+
+def test_mapping_with_a_runner_that_has_ended_is_refused() -> None:
+    @flow
+    def ends() -> Any:
+        context = FlowRunContext.get()
+        assert context is not None
+        return [context.task_runner]
+
+    (runner,) = ends()
+
+    @flow
+    def later() -> None:
+        runner.map(ident, {"x": [1]})
+
+    with pytest.raises(RuntimeError, match="has ended"):
+        later()
+
+
+def test_a_runner_of_flows_says_outside_flows_that_it_is_one() -> None:
+    with ThreadPoolTaskRunner() as runner, pytest.raises(MissingContextError, match="in a flow"):
+        runner.submit(ident, {"x": 1})
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_a_flow_forks_has_threads_of_its_own_to_submit_tasks_to() -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def forks() -> tuple[int, int]:
+        ident.submit(0).result()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            os._exit(ident.submit(7).result())
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ident.submit(2).result()
+
+    assert forks() == (7, 2)
+
+
+def test_a_flow_ends_though_ctrl_c_came_between_the_choice_of_a_thread_and_its_call() -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def loses_a_thread() -> int:
+        value: int = ident.submit(1).result()
+        context = FlowRunContext.get()
+        assert context is not None
+        context.task_runner._idle.clear()  # what is left of it when Ctrl-C comes just then
+        return value
+
+    ended: list[int] = []
+    runs = threading.Thread(target=lambda: ended.append(loses_a_thread()), daemon=True)
+    runs.start()
+    runs.join(10)
+    assert ended == [1]

@@ -63,6 +63,19 @@ def test_a_profile_of_the_home_folder_does_not_reach_in(sluiceway_home: Path, mo
         assert harness.services.settings.logging_level == "INFO"
 
 
+def test_what_the_project_says_of_profiles_servers_and_results_does_not_reach_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = "profile = 'shared'\napi_url = 'http://127.0.0.1:4200/api'\nresults_storage = 'results'\n"
+    Path("sluiceway.toml").write_text(settings + "flows_default_retries = 2\n")
+    with test_harness() as harness:
+        settings_within = harness.services.settings
+        assert (settings_within.profile, settings_within.api_url) == (None, None)
+        assert settings_within.results_storage == f"{settings_within.home}/results"
+        assert settings_within.flows_default_retries == 2
+
+
 def test_each_harness_starts_empty_and_nested_ones_do_not_mix() -> None:
     with test_harness() as outer:
         doubled(1)

@@ -25,7 +25,7 @@ def command(names: tuple[str, ...], machine_readable: bool) -> None:
       sluiceway config database_url
       SLUICEWAY_LOGGING_LEVEL=DEBUG sluiceway config logging_level --json
     """
-    settings = wiring.services().settings
+    settings = wiring.defaults()
     chosen = _chosen(names)
     if machine_readable:
         print_json({setting.name: _record(settings, setting) for setting in chosen})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
@@ -11,6 +12,7 @@ from itertools import islice
 import click
 
 from sluiceway.base import ids, times
+from sluiceway.base.previews import on_lines
 from sluiceway.cli.choosing import find_run
 from sluiceway.cli.journal import journal
 from sluiceway.cli.printing import json_option, print_json_line
@@ -147,10 +149,13 @@ def _text_writer(store: Store) -> Callable[[LogLine], None]:
         flow_run = None if flow_run_key is None else store.read_flow_run(flow_run_key)
         return f"Flow run {flow_run.name!r}" if flow_run else "Flow run"
 
+    on_terminal = sys.stdout.isatty()
+
     def write(line: LogLine) -> None:
         when = times.to_datetime(line.moment).astimezone()
         level = click.style(f"{logging.getLevelName(line.level):<8}", fg=_COLOURS.get(line.level))
         name = click.style(source(line.flow_run_key, line.task_run_key), fg="bright_black")
-        click.echo(f"{when:%H:%M:%S}.{when.microsecond // 1000:03d} | {level} | {name} - {line.message}")
+        message = on_lines(line.message) if on_terminal else line.message
+        click.echo(f"{when:%H:%M:%S}.{when.microsecond // 1000:03d} | {level} | {name} - {message}")
 
     return write

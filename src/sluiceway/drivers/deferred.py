@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from sluiceway.base.errors import MissingResult, StoreError
 from sluiceway.base.ids import RunId
@@ -190,10 +191,10 @@ class Watcher:
         self._interval = interval
         self._closed = threading.Event()
         self._begin()
+        _watchers.add(self)
 
     def _begin(self) -> None:
         """Start out with nothing to watch, and no thread."""
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._watched: dict[RunId, list[DeferredFuture[Any]]] = {}
         self._thread: threading.Thread | None = None
@@ -204,8 +205,6 @@ class Watcher:
         Args:
             future: The future of the run.
         """
-        if self._pid != os.getpid():
-            self._begin()  # the thread is the parent's
         with self._lock:
             futures = self._watched.setdefault(future.run_key, [])
             if future not in futures:
@@ -217,7 +216,7 @@ class Watcher:
     def close(self) -> None:
         """End the thread; nobody is told anything any more."""
         self._closed.set()
-        thread = self._thread if self._pid == os.getpid() else None
+        thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
@@ -251,7 +250,19 @@ class Watcher:
                         del self._watched[run.key]
 
 
+_watchers: WeakSet[Watcher] = WeakSet()
 _making = threading.Lock()
+
+
+def _begin_in_child() -> None:
+    """Begin anew in a forked child, which has none of the threads."""
+    global _making
+    _making = threading.Lock()
+    for watcher in list(_watchers):
+        watcher._begin()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def watcher_of(services: Services) -> Watcher:

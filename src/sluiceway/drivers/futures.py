@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _logger = logging.getLogger("sluiceway.futures")
+
+_PATIENCE = 0.05
+"""How long an async task on a thread of a pool gives other threads to begin what it waits for, in seconds."""
 
 
 _guard = threading.Lock()
@@ -95,6 +99,14 @@ class Future(Upstream, Generic[R]):
     def help(self) -> None:
         """Do, on the thread that is about to wait, what no other thread has begun. Here: nothing."""
 
+    def is_ours_to_help(self) -> bool:
+        """Return whether nobody has begun the run, and `help` on this thread would. Here: never."""
+        return False
+
+    def may_be_begun_elsewhere(self) -> bool:
+        """Return whether another thread is free to begin the run. Here: always."""
+        return True
+
     def settle(self, state: State[R], rest: Callable[[], None] | None = None) -> bool:
         """Bring the future to its end; only the first state counts.
 
@@ -123,12 +135,17 @@ class Future(Upstream, Generic[R]):
         return True
 
     def _call_back(self, callbacks: list[Callable[[], object]]) -> None:
+        interrupted: KeyboardInterrupt | None = None
         for callback in callbacks:
             try:
                 callback()
-            except Exception:
-                # The thread belongs to the runner, and others wait for the same future.
+            except KeyboardInterrupt as error:
+                interrupted = error  # it is meant for the main thread, which goes on once all have been called
+            except BaseException:
+                # Even `sys.exit()`: the thread belongs to the runner, and others wait for the same future.
                 _logger.exception("A callback of the future of %s failed", self.run.name)
+        if interrupted is not None:
+            raise interrupted
 
     def when_done(self, callback: Callable[[], object]) -> None:
         """Call something once the future has ended: now, or on the thread that ends it.
@@ -217,6 +234,13 @@ class Future(Upstream, Generic[R]):
         self.when_done(tell)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
+                while timeout is None and self.is_ours_to_help():
+                    if not self.may_be_begun_elsewhere():
+                        self.help()
+                        break
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_PATIENCE):
+                            await ended.wait()
                 await ended.wait()
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
@@ -323,6 +347,8 @@ def wait(futures: Iterable[Future[R]], timeout: float | None = None) -> DoneAndN
 def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> Generator[Future[R], None, None]:
     """Yield futures in the order in which they end.
 
+    A thread of a pool runs those itself that no other thread has begun, rather than wait for them.
+
     Args:
         futures: The futures; one that is given twice is yielded once.
         timeout: How long to wait at most for the last one, in seconds; None for as long as it takes.
@@ -332,7 +358,7 @@ def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> 
     """
     awaited = list(dict.fromkeys(futures))
     deadline = None if timeout is None else time.monotonic() + timeout
-    ended: list[Future[R]] = []
+    ended: deque[Future[R]] = deque()
     bell = threading.Condition()
 
     def ring(future: Future[R]) -> None:
@@ -342,12 +368,15 @@ def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> 
 
     for future in awaited:
         future.add_done_callback(ring)
+    begun_by_nobody = (future for future in awaited if future.is_ours_to_help())
     for count in range(len(awaited)):
+        while timeout is None and not ended and (idle := next(begun_by_nobody, None)) is not None:
+            idle.help()
         with bell:
             left = None if deadline is None else deadline - time.monotonic()
             if not bell.wait_for(lambda: bool(ended), left):
                 raise TimeoutError(f"{len(awaited) - count} (of {len(awaited)}) futures unfinished")
-            future = ended.pop(0)
+            future = ended.popleft()
         yield future
 
 

@@ -232,6 +232,7 @@ def _load_file(path: str, missing: Missing) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        sys.modules.pop(spec.name, None)  # lest whoever imports it by its name finds half of it
         raise ScriptError(error, path) from error
     return module
 

@@ -76,12 +76,9 @@ async def _invoke_within(services: Services, op: Invoke) -> Outcome:
 
 async def _wait(_: Services, op: Wait) -> None:
     """Wait without blocking the loop: whichever thread ends a future wakes the loop."""
-    loop = asyncio.get_running_loop()
     for future in op.futures:
         if not future.done():
-            ended = asyncio.Event()
-            future.when_done(lambda ended=ended: loop.call_soon_threadsafe(ended.set))
-            await ended.wait()
+            await future.wait_async()
 
 
 async def _sleep(services: Services, op: Sleep) -> None:

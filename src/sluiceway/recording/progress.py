@@ -283,7 +283,7 @@ class PlainDisplay:
             return
         try:
             print(line, file=self._stream, flush=True)
-        except OSError:  # nobody reads it any more, which is no reason to stop recording
+        except (OSError, ValueError):  # nobody reads it any more, or it was closed
             self._stream = None
 
 

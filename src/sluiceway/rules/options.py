@@ -126,7 +126,10 @@ def function(fn: Any, decorator: str) -> Any:
     if type(plain).__name__ == "builtin_function_or_method":
         raise TypeError(f"@{decorator} cannot go on the builtin {name!r}; wrap it in a function of your own.")
     if name == "<lambda>" and decorator == "flow":
-        raise TypeError("@flow cannot go on a lambda, which has no name; define a function with `def`.")
+        raise TypeError(
+            "@flow cannot go on a lambda, with or without a `name`: flows are found again by the names of their "
+            "functions. Define a function with `def`."
+        )
     return fn
 
 

@@ -10,13 +10,14 @@ import contextvars
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
-from sluiceway.base.errors import CyclicDependencyError
+from sluiceway.base.errors import CyclicDependencyError, MissingContextError
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.futures import Future, guard, when_all_done
 from sluiceway.drivers.planning import plan_task, plan_tasks
@@ -110,6 +111,14 @@ class ThreadFuture(Future[Any]):
         finally:
             futures[-1].waits_for = None
 
+    def is_ours_to_help(self) -> bool:
+        """Return whether nobody has begun the run, and this thread is one of a pool."""
+        return bool(_stack.futures) and not self._claimed
+
+    def may_be_begun_elsewhere(self) -> bool:
+        """Return whether the pool has a thread with nothing to do, or may have one more."""
+        return self.runner.has_room()
+
     def _refuse_cycle(self, futures: list[ThreadFuture]) -> None:
         """Follow who waits for whom from here; whoever meets the waiting thread would wait for ever."""
         waiting: Future[Any] | None = self
@@ -168,6 +177,11 @@ class _Worker:
         self.resting = False
         return True
 
+    def ring(self) -> None:
+        """Call the thread up, if it has not been called up already."""
+        with suppress(RuntimeError):
+            self.bell.release()
+
     def wait(self) -> None:
         """Wait until somebody calls the thread up."""
         self.bell.acquire()
@@ -189,20 +203,30 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
         self.max_workers = max_workers
         self._limit = max_workers or DEFAULT_WORKERS
+        self._begin()
+        self._growing = threading.Lock()
+        self._loops = threading.local()
+        self._closed = False
+        self._abandoned = False
+        _pools.add(self)
+
+    def _begin(self) -> None:
+        """Begin with no threads and no calls."""
         self._queue: deque[ThreadFuture | None] = deque()
         """The calls that wait for a thread; None has a thread end."""
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[threading.Thread, _Worker] = {}
         self._idle: deque[_Worker] = deque()
         """The threads that have nothing to do. The last to come is the first to go: its caches are warm."""
         self._scout: _Worker | None = None
         """The thread that was called up and has not looked into the queue yet. If that finds more than one call
         there, it calls up the next: so there are as many threads awake as find something to do, and a thousand
         short calls do not wake a crowd that then waits for the interpreter."""
-        self._growing = threading.Lock()
         self._unfinished: dict[ThreadFuture, None] = {}
-        self._loops = threading.local()
-        self._closed = False
-        self._abandoned = False
+
+    def begin_in_child(self) -> None:
+        """Begin anew in a forked child, which has none of the threads; the calls are the parent's."""
+        self._growing = threading.Lock()
+        self._begin()
 
     def duplicate(self) -> ThreadPoolTaskRunner:
         """Return a runner with the same settings that has not started."""
@@ -228,9 +252,9 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
         Raises:
             RuntimeError: The runner has ended.
+            MissingContextError: This is not in a flow, and the runner was made for one.
         """
-        if self._closed:
-            raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
+        self._refuse_late()
         call = plan_task(task, parameters, wait_for, self._services_here())
         return self._take(call, contextvars.copy_context())
 
@@ -241,15 +265,29 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             task: The task.
             calls: The arguments by name of each call.
             wait_for: Futures that each run waits for.
+
+        Raises:
+            RuntimeError: The runner has ended.
+            MissingContextError: This is not in a flow, and the runner was made for one.
         """
+        self._refuse_late()
         if type(self).submit is not ThreadPoolTaskRunner.submit:
             return super().submit_all(task, calls, wait_for)  # a class derived from this one has its own way
         variables = contextvars.copy_context()
         return [self._take(call, variables) for call in plan_tasks(task, calls, wait_for, self._services_here())]
 
+    def _refuse_late(self) -> None:
+        if self._closed:
+            raise RuntimeError("The task runner has ended; submit tasks while its flow runs.")
+
     def _services_here(self) -> Services:
         context = scope.current()
-        return context.services if context is not None else self.services
+        services = self.services if context is None else context.services
+        if services is None:
+            raise MissingContextError(
+                f"{type(self).__name__} runs the tasks of flows; submit tasks in a flow, or with `Task.submit`."
+            )
+        return services
 
     def _take(self, call: TaskRunContext, variables: contextvars.Context) -> Future[Any]:
         """Have a call executed as soon as the futures that it waits for have ended."""
@@ -261,7 +299,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             self._enqueue(future)
         return future
 
-    services: Services
+    services: Services | None = None
     """What tasks that are submitted outside flows work with; set by whoever makes the shared runner."""
 
     def _park(self, future: ThreadFuture, call: TaskRunContext) -> None:
@@ -278,7 +316,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
     def _call_up(self) -> None:
         """Have one more thread look into the queue: one that rests, or a new one, if there may be one more."""
         if self._idle:
-            with suppress(IndexError):  # somebody else was quicker
+            with suppress(IndexError, RuntimeError):  # somebody else was quicker, or `close` has rung for all
                 self._scout = worker = self._idle.pop()
                 worker.bell.release()
                 return
@@ -292,14 +330,26 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             self._scout = worker = _Worker(self._idle)
             name = f"sluiceway-worker-{len(self._threads)}"
             thread = threading.Thread(target=self._work, args=(worker,), name=name, daemon=True)
-            self._threads.append(thread)
+            self._threads[thread] = worker
         try:
             thread.start()
         except RuntimeError:  # the system gives no more threads: those that there are do the work
-            self._threads.remove(thread)
+            del self._threads[thread]
             self._scout = None
             if not self._threads:
-                raise
+                self._make_do()
+
+    def _make_do(self) -> None:
+        """Do the work on this thread, since there is no other and none can be had."""
+        while self._queue:
+            with suppress(IndexError):  # somebody else was quicker
+                future = self._queue.popleft()
+                if future is not None and future.claim():
+                    future.execute()
+
+    def has_room(self) -> bool:
+        """Return whether a thread has nothing to do, or one more may be started."""
+        return bool(self._idle) or (len(self._threads) < self._limit and not self._closed)
 
     def _work(self, worker: _Worker) -> None:
         while (future := self._next(worker)) is not None:
@@ -341,11 +391,11 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
         from sluiceway.drivers import looping
 
+        if _loop_is_running():
+            return looping.run_to_end(_on_behalf_of(_stack.futures, looping.drive(run_task(call), call.services)))
         runner = getattr(self._loops, "runner", None)
         if runner is None:
             runner = self._loops.runner = asyncio.Runner()
-        if _loop_is_running():
-            return looping.run_to_end(looping.drive(run_task(call), call.services))
         return runner.run(looping.drive(run_task(call), call.services), context=contextvars.copy_context())
 
     def _close_loop(self) -> None:
@@ -394,12 +444,15 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         and with the process at the latest.
         """
         self._closed = True
-        for _ in self._threads:
+        threads = dict(self._threads)
+        for _ in threads:
             self._enqueue(None)
+        for worker in threads.values():
+            worker.ring()  # each: Ctrl-C may have come between the choice of one and its call
         current = threading.current_thread()
         deadline = monotonic() + GRACE_SECONDS if self._abandoned else None
-        for thread in self._threads:
-            if thread is not current:
+        for thread in threads:
+            if thread is not current and thread.ident is not None:  # Ctrl-C may have come before it was started
                 thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
         self._threads.clear()
 
@@ -410,6 +463,28 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+async def _on_behalf_of(futures: list[ThreadFuture], coroutine: Coroutine[Any, Any, State[Any]]) -> State[Any]:
+    """Run a coroutine on a thread that stands in for one of a pool, which waits for it: it helps as that one would.
+
+    Args:
+        futures: The calls that the thread of the pool is in the midst of.
+        coroutine: The coroutine.
+    """
+    _stack.futures = futures
+    return await coroutine
+
+
+_pools: WeakSet[ThreadPoolTaskRunner] = WeakSet()
+
+
+def _begin_in_child() -> None:
+    for pool in list(_pools):
+        pool.begin_in_child()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def _loop_is_running() -> bool:

@@ -64,7 +64,8 @@ class FiledResults:
         Raises:
             MissingResult: It has gone or cannot be read; the message says why and what to do.
         """
-        known = [place for place in self._known.values() if place.name(address) is not None]
+        places = list(self._known.values())  # at once: other threads add to them
+        known = [place for place in places if place.name(address) is not None]
         place = max(known, key=lambda place: len(place.root)) if known else place_at(address)
         if place is None:
             raise MissingResult(

@@ -394,7 +394,7 @@ def _library(name: str, option: str, needed: tuple[str, ...] = ()) -> Any:
     """Return the module that an option names."""
     try:
         library = import_module(name)
-    except ImportError as error:
+    except (ImportError, ValueError, TypeError) as error:  # the latter for names that are none, such as "" and ".json"
         raise InvalidOptionError(f"{option} {name!r} cannot be imported ({error}); is it installed?") from error
     for function in needed:
         if not hasattr(library, function):

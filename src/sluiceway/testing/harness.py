@@ -26,8 +26,8 @@ R = TypeVar("R")
 
 DRAIN_SECONDS = 30.0
 
-_OUTSIDE = ("SLUICEWAY_PROFILE", "SLUICEWAY_API_URL", "SLUICEWAY_API_KEY", "SLUICEWAY_RESULTS_STORAGE")
-"""Variables that would lead out of the private place."""
+_OUTSIDE = frozenset({"profile", "api_url", "api_key", "results_storage"})
+"""Settings that would lead out of the private place, wherever they stand."""
 
 
 def drain(timeout: float = DRAIN_SECONDS) -> None:
@@ -105,7 +105,7 @@ class test_harness:
 
     def __enter__(self) -> Harness:
         folder = os.path.join(tempfile.gettempdir(), f"sluiceway-test-{ids.new_id().hex()}")
-        services = wiring.build(load_settings(_private(os.environ, folder), os.getcwd()))
+        services = wiring.build(load_settings(_private(os.environ, folder), os.getcwd(), _OUTSIDE))
         if not isinstance(self._clock, str):
             services.clock = self._clock
         elif self._clock == "virtual":
@@ -153,9 +153,8 @@ class test_harness:
 
 
 def _private(environ: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return an environment in which nothing of the home folder or of a server is used."""
-    kept = {name: value for name, value in environ.items() if name not in _OUTSIDE}
-    return {**kept, "SLUICEWAY_HOME": folder, "SLUICEWAY_DATABASE_URL": "memory:"}
+    """Return an environment with a home folder of its own, and a journal in memory."""
+    return {**environ, "SLUICEWAY_HOME": folder, "SLUICEWAY_DATABASE_URL": "memory:"}
 
 
 def _drain(services: Services, timeout: float) -> None:

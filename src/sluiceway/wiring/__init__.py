@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from sluiceway.base.errors import ConfigurationError
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 from sluiceway.recording.batching import BatchingRecorder
@@ -42,7 +43,15 @@ def build(settings: Settings) -> Services:
 
     Args:
         settings: The settings.
+
+    Raises:
+        ConfigurationError: No store goes by the database URL, or a server is to be talked to.
     """
+    if settings.api_url is not None:
+        raise ConfigurationError(
+            f"{settings.origin_of('api_url')} names a server, but talking to one comes with a later version of "
+            "Sluiceway. Unset it; runs are recorded in a database, which SLUICEWAY_DATABASE_URL names."
+        )
     store = make_store(settings)
     recorder = BatchingRecorder(store, settings.flush_interval)
     results = ResultStorage(

@@ -6,7 +6,7 @@ The environment comes first, then the project's file, then the profile in the ho
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, overload
 
 from sluiceway.base.errors import ConfigurationError
@@ -129,7 +129,7 @@ class Settings:
     )
     database_url: Setting[str] = Setting(kinds.DATABASE, "sqlite:///{home}/sluiceway.db", "Where runs are recorded.")
     api_url: Setting[str | None] = Setting(
-        kinds.WEB_ADDRESS, None, "The server to talk to, instead of using a database directly."
+        kinds.WEB_ADDRESS, None, "The server to talk to; a later version can, and until then it must not be set."
     )
     api_key: Setting[str | None] = Setting(kinds.TEXT, None, "The key that the server asks for.", secret=True)
 
@@ -304,12 +304,13 @@ _DEFAULTS: dict[str, Any] = {setting.name: setting.default for setting in SETTIN
 _IN_HOME = {name: text for name, text in _DEFAULTS.items() if isinstance(text, str) and "{home}" in text}
 
 
-def load_settings(environ: Mapping[str, str], cwd: str) -> Settings:
+def load_settings(environ: Mapping[str, str], cwd: str, without: Set[str] = frozenset()) -> Settings:
     """Return the settings that an environment, the project around a folder and the home folder give.
 
     Args:
         environ: The environment.
         cwd: The folder that the search for a project's file begins in.
+        without: The names of settings that are to have their defaults.
 
     Raises:
         ConfigurationError: A file cannot be read, or something in it or in the environment is no setting
@@ -319,6 +320,8 @@ def load_settings(environ: Mapping[str, str], cwd: str) -> Settings:
     here = Place(cwd, user_home)
     given = from_project(cwd, user_home)
     given.update(from_environment(environ, here))
+    for name in without:
+        given.pop(name, None)
     given.setdefault("home", _default_home(here))
     home = Settings({"home": given["home"]}).home
     profile = from_profile(home, given.get("profile"), user_home)

@@ -48,7 +48,8 @@ class SqliteStore:
             raise ValueError(f"The path {path!r} names no file; a journal in memory is a MemoryStore.")
         self._path = os.path.abspath(path)
         self._strict = strict
-        self._held = _Held(self._path, strict)
+        self._held = {os.getpid(): _Held(self._path, strict)}
+        """What is held, by process: this one, and those that it was forked from."""
 
     @property
     def schema_version(self) -> int:
@@ -84,11 +85,12 @@ class SqliteStore:
 
     def _present(self) -> _Held:
         """Return what this process holds."""
-        held = self._held
-        if held.pid != os.getpid():
-            _inherited.append(held)
-            self._held = held = _Held(self._path, self._strict)
-        return held
+        pid = os.getpid()
+        held = self._held.get(pid)
+        if held is not None:
+            return held
+        _inherited.extend(of_parent for other, of_parent in list(self._held.items()) if other != pid)
+        return self._held.setdefault(pid, _Held(self._path, self._strict))  # the first of several threads counts
 
     def _reader(self) -> Reader:
         held = self._present()
@@ -225,10 +227,9 @@ class SqliteStore:
 class _Held:
     """What one process holds of a store."""
 
-    __slots__ = ("claimer", "database", "pid", "reader", "turn", "writer")
+    __slots__ = ("claimer", "database", "reader", "turn", "writer")
 
     def __init__(self, path: str, strict: bool) -> None:
-        self.pid = os.getpid()
         self.database = Database(path)
         self.writer = Writer(self.database, strict)
         self.reader: Reader | None = None
