@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sluiceway import wiring
 from sluiceway.drivers import scope
-from sluiceway.drivers.transactions import AsyncTransaction, Block, Transaction, current_transaction
+from sluiceway.drivers.transactions import AsyncTransaction, Transaction, current_transaction, work_with
 from sluiceway.engine.transaction import BaseTransaction
 from sluiceway.model.transactions import CommitMode, IsolationLevel, TransactionState
 from sluiceway.results import get_result_store
@@ -34,7 +34,7 @@ __all__ = [
 
 Kind = TypeVar("Kind", Transaction, AsyncTransaction)
 
-Block.outside_runs = staticmethod(wiring.services)
+work_with(wiring.services)
 
 _logger = logging.getLogger("sluiceway.transactions")
 

@@ -71,8 +71,6 @@ def _own(context: TaskRunContext, around: BaseTransaction | None) -> BaseTransac
 class Block(BaseTransaction):
     """What the blocks of both colours do alike, around what their drivers do."""
 
-    outside_runs: ClassVar[Callable[[], Services]]
-    """Returns what operations are performed with where there is no run; set by `sluiceway.transactions`."""
     _token: Token[BaseTransaction | None] | None = None
 
     def _open_block(self) -> None:
@@ -211,7 +209,22 @@ class AsyncTransaction(Block):
 
 
 def _services_of(block: Block) -> Services:
-    return type(block).outside_runs() if block.scope is None else block.scope.services
+    return _outside_runs() if block.scope is None else block.scope.services
+
+
+def _outside_runs() -> Services:
+    """Return what operations are performed with where there is no run; see `work_with`."""
+    raise RuntimeError("Transactions outside runs need the services of the process; import sluiceway.transactions.")
+
+
+def work_with(services: Callable[[], Services]) -> None:
+    """Have transactions outside runs find the services of the process; the front door knows them.
+
+    Args:
+        services: Returns them.
+    """
+    global _outside_runs
+    _outside_runs = services
 
 
 Transaction.__module__ = AsyncTransaction.__module__ = "sluiceway.transactions"

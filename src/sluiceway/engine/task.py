@@ -65,10 +65,10 @@ async def run_task(context: TaskRunContext) -> State[Any]:
                 stored = NOTHING if state.data is None else await _kept(context, state, None)
         else:
             state, stored = await _perform(context)
-        if context.abandoned:
-            return state
         if context.transaction is not None or state.type is not COMPLETED:
             await settle_run(context, state)
+        if context.abandoned:
+            return state
         run.state, run.end = state, state.moment
         await TaskRunMoved(run.key, state, run.run_count, stored, run.given_name, run.cache_key)
     except GeneratorExit:

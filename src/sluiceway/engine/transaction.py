@@ -137,11 +137,12 @@ class BaseTransaction:
         """
         if self.state is TransactionState.COMMITTED:
             return
+        if self.state is TransactionState.ROLLED_BACK:
+            self._open[:] = [True]
         self._value = value
         self.on_rollback_hooks += on_rollback_hooks or ()
         self.on_commit_hooks += on_commit_hooks or ()
         self.state = TransactionState.STAGED
-        self._open[:] = [True]
 
     # --- how far it is ------------------------------------------------------------------------------
 
@@ -385,7 +386,8 @@ async def _undo(txn: BaseTransaction) -> None:
             await run_hook(txn, hook, "rollback")
         txn.state = TransactionState.ROLLED_BACK
         for child in reversed(txn.children):
-            await roll_back(child)
+            if child.explicit or not child.is_active():  # a task that still runs looks around itself when it ends
+                await roll_back(child)
         if not txn.explicit and isinstance(txn.scope, TaskRunContext):
             txn.scope.forget_result()
     finally:

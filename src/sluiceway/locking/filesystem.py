@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sluiceway.base.tokens import digest
-from sluiceway.locking.trying import TryingLockManager
+from sluiceway.drivers.trying import TryingLockManager
 
 __all__ = ["FileSystemLockManager"]
 

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, ClassVar, NamedTuple
 
-from sluiceway.locking.trying import TryingLockManager
+from sluiceway.drivers.trying import TryingLockManager
 
 __all__ = ["MemoryLockManager"]
 

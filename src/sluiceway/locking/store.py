@@ -10,7 +10,7 @@ import weakref
 from sluiceway import wiring
 from sluiceway.base import times
 from sluiceway.base.errors import StoreError
-from sluiceway.locking.trying import TryingLockManager
+from sluiceway.drivers.trying import TryingLockManager
 from sluiceway.ports.store import Store
 
 __all__ = ["StoreLockManager"]

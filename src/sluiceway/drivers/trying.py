@@ -6,8 +6,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
-__all__ = ["TryingLockManager"]
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 """Seconds between attempts: ever longer ones, so that a short wait is short and a long one costs little."""
 
