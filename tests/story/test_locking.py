@@ -22,7 +22,7 @@ from sluiceway.locking.store import StoreLockManager
 from tests.story import locking_process
 
 ROOT = Path(__file__).parents[2]
-PROCESSES, TURNS = 8, 12
+PROCESSES, TURNS = 8, 100
 
 
 @pytest.fixture(params=["memory", "file", "store"])

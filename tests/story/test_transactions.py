@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -700,7 +702,7 @@ def test_serializable_tasks_in_other_processes_do_not_stop_each_other() -> None:
     def alone(number: int) -> int:
         return number
 
-    @flow(task_runner=ProcessPoolTaskRunner(max_workers=2))
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=6))  # more than the runner has threads
     def many() -> list[str]:
         futures = [alone.submit(1) for _ in range(8)]
         for future in futures:
@@ -708,6 +710,49 @@ def test_serializable_tasks_in_other_processes_do_not_stop_each_other() -> None:
         return sorted(future.state.name for future in futures)
 
     assert many() == ["Cached"] * 7 + ["Completed"]
+
+
+@pytest.mark.slow
+def test_of_several_processes_that_miss_a_serializable_key_one_runs_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "SLUICEWAY_FLUSH_INTERVAL", "5"
+    )  # the result is to be there before the lock is free all the same
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from sluiceway import task\n"
+        "from sluiceway.cache_policies import INPUTS\n"
+        "from sluiceway.locking.filesystem import FileSystemLockManager\n\n"
+        "here = Path(__file__).parent\n"
+        "locks = FileSystemLockManager(here / 'locks')\n\n"
+        "@task(cache_policy=INPUTS.configure(isolation_level='SERIALIZABLE', lock_manager=locks))\n"
+        "def load(number):\n"
+        "    with (here / 'ran').open('a') as file:\n"
+        "        file.write('.')\n"
+        "    return number\n\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(load(7), flush=True)\n"
+        "sys.stdin.readline()\n"  # whoever ran the function lives on, so that its end does not help the others
+    )
+    processes = [
+        subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["7\n"] * 4
+    for process in processes:
+        process.communicate("end\n", timeout=60)
+    assert (tmp_path / "ran").read_text() == "."
 
 
 def test_a_serializable_cache_policy_without_locks_fails_the_run() -> None:
