@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sluiceway.model.annotations import allow_failure, quote, unmapped
     from sluiceway.model.states import State
     from sluiceway.tasks import Task, task
+    from sluiceway.transactions import Transaction
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "Flow",
     "State",
     "Task",
+    "Transaction",
     "__version__",
     "allow_failure",
     "flow",
@@ -40,6 +42,7 @@ _HOMES = {
     "Flow": "sluiceway.flows",
     "State": "sluiceway.states",
     "Task": "sluiceway.tasks",
+    "Transaction": "sluiceway.transactions",
     "allow_failure": "sluiceway.utilities.annotations",
     "flow": "sluiceway.flows",
     "get_client": "sluiceway.client",

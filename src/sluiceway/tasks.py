@@ -13,7 +13,7 @@ from sluiceway.base.signatures import signature_of
 from sluiceway.cache_policies import DEFAULT, NO_CACHE, CachePolicy
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_task
-from sluiceway.drivers.decorated import Decorated
+from sluiceway.drivers.decorated import Decorated, Hook
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.planning import plan_task
 from sluiceway.model.annotations import NotSet
@@ -44,8 +44,6 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-
-Hook = Callable[..., Any]
 
 
 class Task(Decorated[P, R_co]):
@@ -89,8 +87,6 @@ class Task(Decorated[P, R_co]):
         self.task_key: str = key_of(self.fn, self.name)
         self.version: str | None = version
         self.viz_return_value: Any = viz_return_value
-        self.on_rollback_hooks: list[Hook] = list(options.hooks(on_rollback, "on_rollback", "task"))
-        self.on_commit_hooks: list[Hook] = list(options.hooks(on_commit, "on_commit", "task"))
         self.policy: TaskPolicy = options.task_policy(self.name, self.task_key, given, wiring.defaults())
 
     def _change_hooks(self, hooks: Hooks) -> None:
@@ -122,6 +118,16 @@ class Task(Decorated[P, R_co]):
     def cache_policy(self) -> CachePolicy | None:
         """What cache keys are made of; None where nothing is cached."""
         return self.policy.cache  # type: ignore[no-any-return]  # the policy of the model is not typed
+
+    @property
+    def on_rollback_hooks(self) -> list[Hook]:
+        """What is called when a transaction that a run took part in is rolled back."""
+        return list(self.policy.hooks.rollback)
+
+    @property
+    def on_commit_hooks(self) -> list[Hook]:
+        """What is called when a transaction that a run took part in is committed."""
+        return list(self.policy.hooks.commit)
 
     # --- calling --------------------------------------------------------------------------------------
 
@@ -382,8 +388,7 @@ class Task(Decorated[P, R_co]):
         Args:
             fn: Called with the transaction.
         """
-        self.on_rollback_hooks.extend(options.hooks([fn], "on_rollback", "task"))
-        return fn
+        return self._add_hook("rollback", fn)
 
     def on_commit(self, fn: Hook) -> Hook:
         """Call a function when a transaction that a run took part in is committed; for use as a decorator.
@@ -391,8 +396,7 @@ class Task(Decorated[P, R_co]):
         Args:
             fn: Called with the transaction.
         """
-        self.on_commit_hooks.extend(options.hooks([fn], "on_commit", "task"))
-        return fn
+        return self._add_hook("commit", fn)
 
     def __repr__(self) -> str:
         return f"Task(name={self.name!r}, key={self.task_key!r})"

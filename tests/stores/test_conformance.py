@@ -701,3 +701,29 @@ def test_the_states_of_a_deferred_run_follow_each_other_in_one_history(store: St
     assert [entry.name for entry in store.read_history(run.key)] == ["Scheduled", "Pending", "Running", "Completed"]
     found = read_task_run(store, run)
     assert (found.run_count, found.start, found.end) == (1, NOON + 2, NOON + 3)
+
+
+# --- locks ----------------------------------------------------------------------------------------
+
+
+def test_a_lock_goes_to_one_owner_until_it_is_given_back_by_that(store: Store) -> None:
+    assert store.read_lock_owner("key", NOON) is None
+    assert store.claim_lock("key", "first", NOON + SECOND, NOON)
+    assert not store.claim_lock("key", "second", NOON + SECOND, NOON)
+    assert store.claim_lock("other key", "second", NOON + SECOND, NOON)
+    assert store.read_lock_owner("key", NOON) == "first"
+    assert not store.release_lock("key", "second", NOON)
+    assert store.release_lock("key", "first", NOON)
+    assert not store.release_lock("key", "first", NOON)
+    assert store.claim_lock("key", "second", NOON + SECOND, NOON)
+    assert store.read_lock_owner("key", NOON) == "second"
+
+
+def test_a_lock_is_prolonged_by_its_owner_and_free_from_its_deadline_on(store: Store) -> None:
+    assert store.claim_lock("key", "first", NOON + SECOND, NOON)
+    assert store.claim_lock("key", "first", NOON + 3 * SECOND, NOON)
+    assert not store.claim_lock("key", "second", NOON + 9 * SECOND, NOON + 2 * SECOND)
+    assert store.read_lock_owner("key", NOON + 3 * SECOND) is None
+    assert not store.release_lock("key", "first", NOON + 3 * SECOND)
+    assert store.claim_lock("key", "second", NOON + 9 * SECOND, NOON + 3 * SECOND)
+    assert not store.claim_lock("key", "first", NOON + 9 * SECOND, NOON + 3 * SECOND)

@@ -54,7 +54,7 @@ DEADLINES = "drivers/test_deadlines.py::"
 PROCESSES = "runners/test_processes.py::"
 DEFERRED = "story/test_deferred_tasks.py::"
 
-TRANSACTIONS = "transactions come with a later version"
+TRANSACTIONS = "story/test_transactions.py::"
 SERVER = "the server comes with a later version"
 
 FLOW_PROMISES = (
@@ -505,10 +505,29 @@ CACHE_PROMISES = (
 )
 
 OTHER_PROMISES = (
-    later("with transaction(key=…, store=…, commit_mode=…, isolation_level=…, overwrite=…)", TRANSACTIONS),
-    later("nested, with `on_commit` and `on_rollback` hooks of tasks in it, `get_transaction()`", TRANSACTIONS),
-    later("an exception rolls back in reverse order", TRANSACTIONS),
-    later("`SERIALIZABLE` takes a lock from `locking`", TRANSACTIONS),
+    shown(
+        "with transaction(key=…, store=…, commit_mode=…, isolation_level=…, overwrite=…)",
+        TRANSACTIONS + "test_a_result_is_kept_by_its_key_and_the_next_block_finds_it_committed",
+        TRANSACTIONS + "test_commit_modes_decide_when_what_is_within_is_committed",
+        TRANSACTIONS + "test_overwrite_runs_again_and_replaces_the_result",
+    ),
+    shown(
+        "nested, with `on_commit` and `on_rollback` hooks of tasks in it, `get_transaction()`",
+        TRANSACTIONS + "test_a_block_is_active_then_committed_and_known_to_the_code_within",
+        TRANSACTIONS + "test_tasks_in_a_block_are_committed_with_it_in_order",
+        TRANSACTIONS + "test_values_are_found_from_within_and_are_copies",
+    ),
+    shown(
+        "an exception rolls back in reverse order",
+        TRANSACTIONS + "test_when_a_later_task_fails_the_earlier_ones_are_rolled_back_in_reverse",
+        TRANSACTIONS + "test_commit_hooks_are_called_in_order_and_rollback_hooks_in_reverse",
+    ),
+    shown(
+        "`SERIALIZABLE` takes a lock from `locking`",
+        TRANSACTIONS + "test_serializable_holds_a_lock_on_the_key_until_the_end",
+        TRANSACTIONS + "test_serializable_blocks_of_one_key_do_the_work_once",
+        "story/test_locking.py::test_of_eight_processes_that_hammer_one_lock_never_two_are_inside",
+    ),
     shown(
         "records carry run ids and go to the console and the journal.",
         LOGS + "test_lines_of_flows_and_tasks_carry_run_ids_to_the_console_and_the_journal",

@@ -12,7 +12,7 @@ from sluiceway.drivers.deadlines import DeadlineExceeded, deadline
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.performing import SHARED, Handler
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Call, Hold, Invoke, Outcome, Settle, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")
@@ -70,9 +70,28 @@ def _invoke_within(services: Services, op: Invoke) -> Outcome:
         return Outcome(None, late, services.clock.now(), watch.guarantee)
 
 
+def _call(services: Services, op: Call) -> Outcome:
+    try:
+        value = op.fn(*op.args)
+        if isinstance(value, CoroutineType):
+            value = finish_coroutine(value)
+    except BaseException as error:
+        return Outcome(None, error, services.clock.now())
+    return Outcome(value, None, services.clock.now())
+
+
+def hold(services: Services, op: Hold) -> Outcome:
+    """Wait for a lock, and take it."""
+    return _call(services, Call(op.locks.acquire_lock, op.key, op.holder))
+
+
 def _wait(_: Services, op: Wait) -> None:
     for future in op.futures:
         future.wait()
+
+
+def _settle(services: Services, _: Settle) -> None:
+    services.recorder.drain()
 
 
 def _sleep(services: Services, op: Sleep) -> None:
@@ -82,6 +101,9 @@ def _sleep(services: Services, op: Sleep) -> None:
 HANDLERS: dict[type[Op[Any]], Handler] = {
     **SHARED,
     Invoke: invoke,
+    Call: _call,
+    Hold: hold,
+    Settle: _settle,
     Wait: _wait,
     Sleep: _sleep,
 }

@@ -6,15 +6,26 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sluiceway.base.ops import Op
-from sluiceway.drivers import blocking, iterate
+from sluiceway.drivers import blocking, iterate, performing
 from sluiceway.drivers.signals import termination_raises
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.flow import run_flow
+from sluiceway.engine.ops import Join
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import COMPLETED, CRASHED, State
 from sluiceway.ports.services import Services
 
 Script = Coroutine[Op[Any], Any, State[Any]]
+
+
+def _join(_: Services, op: Join) -> Any:
+    from sluiceway.drivers.transactions import transaction_of  # lazy: most programs have none
+
+    return transaction_of(op.context, op.make)
+
+
+# Both drivers do it alike, but transactions are driven themselves, so these do not know of them.
+blocking.HANDLERS[Join] = performing.SHARED[Join] = _join
 
 
 def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:

@@ -13,7 +13,7 @@ from sluiceway.drivers import scope
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
 from sluiceway.drivers.signals import termination_cancels
-from sluiceway.engine.ops import Invoke, Outcome, Sleep, Wait
+from sluiceway.engine.ops import Call, Hold, Invoke, Outcome, Settle, Sleep, Wait
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Recorder
 
@@ -74,11 +74,29 @@ async def _invoke_within(services: Services, op: Invoke) -> Outcome:
         return Outcome(None, error, services.clock.now(), guarantee)
 
 
+async def _call(services: Services, op: Call) -> Outcome:
+    try:
+        value = op.fn(*op.args)
+        if hasattr(value, "__await__"):
+            value = await value
+    except BaseException as error:
+        return Outcome(None, error, services.clock.now())
+    return Outcome(value, None, services.clock.now())
+
+
+async def _hold(services: Services, op: Hold) -> Outcome:
+    return await _call(services, Call(op.locks.aacquire_lock, op.key, op.holder))
+
+
 async def _wait(_: Services, op: Wait) -> None:
     """Wait without blocking the loop: whichever thread ends a future wakes the loop."""
     for future in op.futures:
         if not future.done():
             await future.wait_async()
+
+
+async def _settle(services: Services, _: Settle) -> None:
+    await asyncio.to_thread(services.recorder.drain)
 
 
 async def _sleep(services: Services, op: Sleep) -> None:
@@ -87,6 +105,9 @@ async def _sleep(services: Services, op: Sleep) -> None:
 
 AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
     Invoke: invoke,
+    Call: _call,
+    Hold: _hold,
+    Settle: _settle,
     Wait: _wait,
     Sleep: _sleep,
 }

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluiceway.base.ops import Op
-from sluiceway.drivers.blocking import HANDLERS
+from sluiceway.drivers.blocking import HANDLERS, hold
 from sluiceway.drivers.calls import Script
 from sluiceway.drivers.futures import when_all_done
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.engine.ops import Outcome, Ship, Sleep, Wait
+from sluiceway.engine.ops import Hold, Outcome, Ship, Sleep, Wait
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import State
 from sluiceway.rules.outcomes import crashed
@@ -95,6 +95,7 @@ class Relay:
             Ship: self._begin_shipping,
             Sleep: self._begin_sleeping,
             Wait: self._begin_waiting,
+            Hold: self._begin_holding,
         }
 
     def start(self, journey: Journey) -> None:
@@ -274,6 +275,18 @@ class Relay:
             if self._sleeper is None:
                 self._sleeper = Sleeper()
         self._sleeper.sleep(journey.call.services.clock, op.seconds, lambda: self._queue(journey, None))
+        self._leave()
+
+    def _begin_holding(self, journey: Journey, op: Hold) -> None:
+        """Take a lock that is free at once; else wait in a thread of its own, since whoever has it may need these."""
+        services = journey.call.services
+        if op.locks.acquire_lock(op.key, op.holder, 0):
+            self._hand_on((journey, hold(services, op)))
+            return
+        waiting = threading.Thread(
+            target=lambda: self._queue(journey, hold(services, op)), name="sluiceway-lock", daemon=True
+        )
+        waiting.start()
         self._leave()
 
     def _begin_waiting(self, journey: Journey, op: Wait) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sluiceway.base.ids import RunId
     from sluiceway.base.signatures import Signature
+    from sluiceway.engine.transaction import BaseTransaction
     from sluiceway.model.policies import FlowPolicy, TaskPolicy
     from sluiceway.model.results import StoredResult
     from sluiceway.model.runs import FlowRun
@@ -260,6 +261,7 @@ class TaskRunContext(RunContext):
         "started",
         "tags",
         "task",
+        "transaction",
     )
 
     policy: TaskPolicy
@@ -302,6 +304,8 @@ class TaskRunContext(RunContext):
         """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
         self.abandoned: bool = False
         """Whether the flow run that it belongs to was ended from outside, and has said what became of it."""
+        self.transaction: BaseTransaction | None = None
+        """The transaction that the run has of its own; made when somebody asks for it, or there is one around."""
         self._run: TaskRun | None = None
         if outer is None:
             self.flow_context: FlowRunContext | None = None
@@ -364,6 +368,11 @@ class TaskRunContext(RunContext):
     def replay(self) -> Replay | None:
         """Results of an earlier attempt of the flow run, if there can be any."""
         return None if self.flow_context is None else self.flow_context.replay
+
+    def forget_result(self) -> None:
+        """Have the call be made again in a later attempt of the flow run, since what it did was undone."""
+        if self.replay is not None:
+            self.replay.pop(self.identity, None)
 
     @property
     def flow_parameters(self) -> dict[str, Any]:

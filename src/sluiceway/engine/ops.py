@@ -72,6 +72,53 @@ class Invoke(Op[Outcome]):
         self.timeout: float | None = timeout
 
 
+class Call(Op[Outcome]):
+    """Call a function of either colour as part of no run but the one that is current; what it raises is a value.
+
+    Args:
+        fn: The function.
+        args: Its arguments.
+    """
+
+    __slots__ = ("args", "fn")
+
+    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
+        self.fn: Callable[..., Any] = fn
+        self.args: tuple[Any, ...] = args
+
+
+class Hold(Op[Outcome]):
+    """Wait for a lock, and take it.
+
+    Args:
+        locks: What manages it.
+        key: What is to be locked.
+        holder: Who is to have it.
+    """
+
+    __slots__ = ("holder", "key", "locks")
+
+    def __init__(self, locks: Any, key: str, holder: str) -> None:
+        self.locks: Any = locks
+        self.key: str = key
+        self.holder: str = holder
+
+
+class Join(Op[Any]):
+    """Ask for the transaction of a task run; None where there is none.
+
+    Args:
+        context: The run.
+        make: Whether to make one, though there is none around.
+    """
+
+    __slots__ = ("context", "make")
+
+    def __init__(self, context: Any, make: bool) -> None:
+        self.context: Any = context
+        self.make: bool = make
+
+
 class Ship(Op[Outcome]):
     """Have the function of a task run called elsewhere: in another process, on another machine.
 
@@ -96,6 +143,12 @@ class Wait(Op[None]):
 
     def __init__(self, futures: Sequence[Any]) -> None:
         self.futures: Sequence[Any] = futures
+
+
+class Settle(Op[None]):
+    """Wait until the facts that were told before are durable."""
+
+    __slots__ = ()
 
 
 class Sleep(Op[None]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from sluiceway.base.errors import HashError, MissingResult
+from sluiceway.base.errors import ConfigurationError, HashError, MissingResult
 from sluiceway.base.times import SECOND
 from sluiceway.engine.calling import call, call_hooks, chosen_name, retry_delay
 from sluiceway.engine.contexts import TaskRunContext
@@ -14,7 +14,9 @@ from sluiceway.engine.ops import (
     ERROR,
     INFO,
     WARNING,
+    Hold,
     Invoke,
+    Join,
     Keep,
     Load,
     Now,
@@ -22,15 +24,18 @@ from sluiceway.engine.ops import (
     Outcome,
     Publish,
     Say,
+    Settle,
     Ship,
     Sleep,
     Wait,
 )
+from sluiceway.engine.transaction import settle_run
 from sluiceway.model.facts import ResultCached, TaskRunCreated, TaskRunMoved, TaskRunStarted
 from sluiceway.model.policies import NO_HOOKS
 from sluiceway.model.results import NOTHING, CachedResult, StoredResult
 from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
+from sluiceway.model.transactions import IsolationLevel
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
 
@@ -60,6 +65,8 @@ async def run_task(context: TaskRunContext) -> State[Any]:
                 stored = NOTHING if state.data is None else await _kept(context, state, None)
         else:
             state, stored = await _perform(context)
+        if context.transaction is not None or state.type is not COMPLETED:
+            await settle_run(context, state)
         if context.abandoned:
             return state
         run.state, run.end = state, state.moment
@@ -70,11 +77,16 @@ async def run_task(context: TaskRunContext) -> State[Any]:
         # Whatever tears through the script itself, such as Ctrl-C between two operations, is recorded.
         await _enter(run, outcomes.crashed("Task", error, await Now()))
         raise
+    if state.type is not COMPLETED or policy.hooks is not NO_HOOKS:
+        await _announce(context, state)
+    return state
+
+
+async def _announce(context: TaskRunContext, state: State[Any]) -> None:
+    """Say what a run came to if that is not what it should, and call the hooks."""
     if state.type is not COMPLETED:
         await Say(ERROR, f"Finished in state {state}", context)
-    if policy.hooks is not NO_HOOKS:
-        await call_hooks(context, state)
-    return state
+    await call_hooks(context, state)
 
 
 async def prepare(context: TaskRunContext) -> State[Any] | None:
@@ -115,18 +127,59 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
     Returns:
         The final state, and what is stored of the result.
     """
-    replay, policy, key = context.replay, context.policy, None
-    if replay is not None:
+    policy, key = context.policy, None
+    if context.replay is not None:
         recalled = await _recall(context)
         if recalled is not None:
             return recalled
     if policy.hooks is not NO_HOOKS:
         await call_hooks(context, context.task_run.state)
+    txn = await Join(context, bool(policy.hooks.commit or policy.hooks.rollback))
     if policy.cache is not None and not context.iterated:
         key = await _cache_key(context)
-        cached = await _from_cache(context, key)
-        if cached is not None:
-            return cached
+        if txn is not None:
+            txn.key = key
+        if key is not None and policy.cache.isolation_level == IsolationLevel.SERIALIZABLE:
+            return await _alone(context, key)
+    return await _find_or_make(context, key)
+
+
+async def _alone(context: TaskRunContext, key: str) -> tuple[State[Any], StoredResult | None]:
+    """Find or make a result while nobody else does; in a transaction, nobody does before that has ended."""
+    locks, txn = context.policy.cache.lock_manager, context.transaction
+    if locks is None:
+        error = ConfigurationError(
+            "The cache policy is SERIALIZABLE, for which it needs a lock manager: "
+            "configure(isolation_level=…, lock_manager=…), with one of sluiceway.locking."
+        )
+        return outcomes.raised("Task", error, await Now()), None
+    awaited = txn is not None and txn.awaited
+    holder = context.task_run.key.hex()
+    if txn is not None and awaited:
+        holder = txn.holder
+        txn.root.note_lock(locks, key, holder)
+    try:
+        outcome = await Hold(locks, key, holder)
+        if outcome.error is not None:
+            raise outcome.error
+        made = await _find_or_make(context, key)
+        if not awaited:
+            await Settle()  # whoever gets the lock next is to find the result, in another process, too
+        return made
+    finally:
+        # No operation, since the script may be torn apart: giving a lock back never waits.
+        if not awaited and locks.is_lock_holder(key, holder):
+            locks.release_lock(key, holder)
+
+
+async def _find_or_make(context: TaskRunContext, key: str | None) -> tuple[State[Any], StoredResult | None]:
+    """Take the result from the cache, or call the function."""
+    replay, txn = context.replay, context.transaction
+    cached = await _from_cache(context, key)
+    if cached is not None:
+        if txn is not None:
+            txn.take_over()
+        return cached
     outcome = await _attempt(context)
     state = _completed(outcome) or await _seen_through(context, outcome)
     stored = await _kept(context, state, key) if _is_to_be_kept(context, state) else None
@@ -273,7 +326,10 @@ async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> 
         expiration = context.policy.cache_expiration
         expires = None if expiration is None else state.moment + round(expiration.total_seconds() * SECOND)
         entry = CachedResult(key, stored, state.moment, expires)
-        if await Publish(entry, policy):
+        txn = context.transaction
+        if txn is not None and txn.awaited:
+            txn.entry = entry, policy
+        elif await Publish(entry, policy):
             await ResultCached(entry)
     return stored
 

@@ -45,13 +45,18 @@ class RetryPolicy(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """What to call when a run comes into a state, each with the flow or task, the run and the state."""
+    """What to call when a run comes into a state, each with the flow or task, the run and the state.
+
+    Those of `commit` and `rollback`, which only tasks have, are called with the transaction when that ends.
+    """
 
     running: tuple[Callable[..., Any], ...] = ()
     completion: tuple[Callable[..., Any], ...] = ()
     failure: tuple[Callable[..., Any], ...] = ()
     cancellation: tuple[Callable[..., Any], ...] = ()
     crashed: tuple[Callable[..., Any], ...] = ()
+    commit: tuple[Callable[..., Any], ...] = ()
+    rollback: tuple[Callable[..., Any], ...] = ()
 
 
 NO_HOOKS = Hooks()

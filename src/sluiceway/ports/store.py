@@ -159,6 +159,47 @@ class Store(Protocol):
         """Return who has claimed which deferred call, the longest claimed first."""
         ...
 
+    def claim_lock(self, key: str, owner: str, until: Moment, at: Moment) -> bool:
+        """Give a lock to an owner, if nobody else has it, and return whether that is so.
+
+        Who has it already gets it for another time.
+
+        Args:
+            key: What is locked.
+            owner: Who is to have the lock.
+            until: From when on others may take it.
+            at: The present moment.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        ...
+
+    def release_lock(self, key: str, owner: str, at: Moment) -> bool:
+        """Take a lock from an owner, and return whether it had it.
+
+        Args:
+            key: What is locked.
+            owner: Who gives the lock back.
+            at: The present moment.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        ...
+
+    def read_lock_owner(self, key: str, at: Moment) -> str | None:
+        """Return who has a lock; None where nobody does, or its time is over.
+
+        Args:
+            key: What is locked.
+            at: The present moment.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        ...
+
     def check(self) -> list[str]:
         """Return what is wrong with the store, a sentence each; nothing where it is sound."""
         ...

@@ -214,6 +214,10 @@ def task_runner(given: Any) -> Any:
     return runner
 
 
+_FLOW_HOOKS = ("running", "completion", "failure", "cancellation", "crashed")
+_TASK_HOOKS = ("running", "completion", "failure", "commit", "rollback")
+
+
 def flow_policy(name: str, given: Mapping[str, Any], defaults: Any) -> FlowPolicy:
     """Return what a flow was told, as runs go by it.
 
@@ -226,7 +230,7 @@ def flow_policy(name: str, given: Mapping[str, Any], defaults: Any) -> FlowPolic
         InvalidOptionError: One of them cannot be used; the message names it.
     """
     retries, delay = given["retries"], given["retry_delay_seconds"]
-    chosen = Hooks(**{kind: hooks(given[f"on_{kind}"], f"on_{kind}", "flow") for kind in Hooks._fields})
+    chosen = Hooks(**{kind: hooks(given[f"on_{kind}"], f"on_{kind}", "flow") for kind in _FLOW_HOOKS})
     return FlowPolicy(
         name,
         seconds(given["timeout_seconds"], "timeout_seconds"),
@@ -256,7 +260,7 @@ def task_policy(name: str, task_key: str, given: Mapping[str, Any], defaults: An
         TypeError: `cache_key_fn`, `cache_policy` or `tags` cannot be used.
     """
     retries, delay = given["retries"], given["retry_delay_seconds"]
-    chosen = Hooks(*(hooks(given[option], option, "task") for option in ("on_running", "on_completion", "on_failure")))
+    chosen = Hooks(**{kind: hooks(given[f"on_{kind}"], f"on_{kind}", "task") for kind in _TASK_HOOKS})
     cache = cache_policy(given)
     return TaskPolicy(
         name,

@@ -13,6 +13,7 @@ from sluiceway.drivers.scope import Context
 from sluiceway.engine.calling import call
 from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
 from sluiceway.engine.ops import Outcome
+from sluiceway.engine.transaction import settle
 from sluiceway.ports.services import Services
 from sluiceway.runners.parcels import BEGUN, ENDED, CallPart, FlowPart, Parcel, Reply, Surroundings
 from sluiceway.runners.pickling import dumps
@@ -132,7 +133,10 @@ def _call(context: TaskRunContext) -> Outcome:
 
 
 async def _called(context: TaskRunContext) -> Outcome:
-    return await call(context)
+    outcome = await call(context)
+    if context.transaction is not None:  # tasks that the function called here have hooks
+        await settle(context.transaction, outcome.error is not None)
+    return outcome
 
 
 def _wait_for_submitted(context: TaskRunContext) -> None:

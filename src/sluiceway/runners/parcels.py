@@ -306,7 +306,7 @@ def _anywhere(context: TaskRunContext) -> TaskRunContext:
     context.task_run  # noqa: B018 - the run is made when it is first asked for, and that is to be here
     copied = copy(context)
     copied.policy = TaskPolicy(context.policy.name, context.policy.task_key, context.policy.tags)
-    copied.parameters, copied.references = {}, []
+    copied.parameters, copied.references, copied.transaction = {}, [], None
     copied.outer = _anywhere(context.outer) if isinstance(context.outer, TaskRunContext) else None
     del copied.task, copied.fn, copied.signature, copied.services, copied.flow_context
     return copied

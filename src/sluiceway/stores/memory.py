@@ -55,6 +55,7 @@ class MemoryStore:
         self._flow_runs: dict[RunId, _Record[FlowRun]] = {}
         self._task_runs: dict[RunId, _Record[TaskRun]] = {}
         self._calls: dict[RunId, _Call] = {}
+        self._locks: dict[str, tuple[str, Moment]] = {}
         self._cached: dict[str, CachedResult] = {}
         self._lines: list[LogLine] = []
         self._verbs: dict[type, Callable[[Any], None]] = {
@@ -166,6 +167,30 @@ class MemoryStore:
             for call in (self._calls[key] for key in run_keys if key in self._calls):
                 if call.owner == owner:
                     call.owner = None
+
+    def claim_lock(self, key: str, owner: str, until: Moment, at: Moment) -> bool:
+        """Give a lock to an owner, if nobody else has it, and return whether that is so."""
+        with self._turn:
+            holder, deadline = self._locks.get(key, (owner, at))
+            if holder != owner and deadline > at:
+                return False
+            self._locks[key] = owner, until
+            return True
+
+    def release_lock(self, key: str, owner: str, at: Moment) -> bool:
+        """Take a lock from an owner, and return whether it had it."""
+        with self._turn:
+            holder, deadline = self._locks.get(key, (None, at))
+            if holder != owner or deadline <= at:
+                return False
+            del self._locks[key]
+            return True
+
+    def read_lock_owner(self, key: str, at: Moment) -> str | None:
+        """Return who has a lock; None where nobody does, or its time is over."""
+        with self._turn:
+            holder, deadline = self._locks.get(key, (None, at))
+            return holder if deadline > at else None
 
     def count_waiting_calls(self) -> dict[str, int]:
         """Return how many deferred calls no worker has claimed, by the key of their task."""

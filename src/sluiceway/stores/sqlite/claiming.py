@@ -1,4 +1,4 @@
-"""Claiming: deferred calls go from hand to hand, each to one worker only."""
+"""Claiming: deferred calls and locks go from hand to hand, each to one owner only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Claimer:
-    """Gives deferred calls to workers. The verbs are those of the port.
+    """Gives deferred calls to workers, and locks to whoever asks. The verbs are those of the port.
 
     Args:
         database: The database.
@@ -68,6 +68,38 @@ class Claimer:
         return self._with_connection(
             lambda connection: tuple(Claim(*row) for row in connection.execute(self._texts["claims"]))
         )
+
+    def claim_lock(self, key: str, owner: str, until: Moment, at: Moment) -> bool:
+        """Give a lock to an owner, if nobody else has it, and return whether that is so."""
+        values = {"key": encodable(key), "owner": encodable(owner), "until": until, "at": at}
+
+        def claim(connection: sqlite3.Connection) -> bool:
+            # A look first, without a transaction: who waits for a lock asks often, and is to be in nobody's way.
+            if self._owner(connection, values) not in (None, values["owner"]):
+                return False
+            with _Transaction(connection):
+                return connection.execute(self._texts["claim_lock"], values).fetchone() is not None
+
+        return self._with_connection(claim)
+
+    def release_lock(self, key: str, owner: str, at: Moment) -> bool:
+        """Take a lock from an owner, and return whether it had it."""
+        values = {"key": encodable(key), "owner": encodable(owner), "at": at}
+
+        def release(connection: sqlite3.Connection) -> bool:
+            with _Transaction(connection):
+                return connection.execute(self._texts["release_lock"], values).fetchone() is not None
+
+        return self._with_connection(release)
+
+    def read_lock_owner(self, key: str, at: Moment) -> str | None:
+        """Return who has a lock."""
+        values = {"key": encodable(key), "at": at}
+        return self._with_connection(lambda connection: self._owner(connection, values))
+
+    def _owner(self, connection: sqlite3.Connection, values: dict[str, object]) -> str | None:
+        found = connection.execute(self._texts["lock_owner"], values).fetchone()
+        return None if found is None else found[0]
 
     def close(self) -> None:
         """Close the connection, once nobody is in the midst of something."""

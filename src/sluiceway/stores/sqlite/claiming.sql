@@ -25,3 +25,15 @@ SELECT call.run, task.key, call.owner, call.claimed
 FROM deferred_call AS call JOIN task ON task.id = call.task
 WHERE call.owner IS NOT NULL
 ORDER BY call.claimed, call.run;
+
+-- name: lock_owner
+SELECT owner FROM held_lock WHERE key = :key AND until > :at;
+
+-- name: claim_lock
+INSERT INTO held_lock (key, owner, until) VALUES (:key, :owner, :until)
+ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until
+WHERE owner = excluded.owner OR until <= :at
+RETURNING 1;
+
+-- name: release_lock
+DELETE FROM held_lock WHERE key = :key AND owner = :owner AND until > :at RETURNING 1;

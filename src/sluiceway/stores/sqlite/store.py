@@ -107,7 +107,7 @@ class SqliteStore:
         held = self._present()
         if held.claimer is not None:
             return held.claimer
-        from sluiceway.stores.sqlite.claiming import Claimer  # lazy: only workers claim calls
+        from sluiceway.stores.sqlite.claiming import Claimer  # lazy: only workers and locks claim
 
         with held.turn:
             if held.claimer is None:
@@ -131,6 +131,20 @@ class SqliteStore:
     def read_claims(self) -> tuple[Claim, ...]:
         """Return who has claimed which deferred call, the longest claimed first."""
         return self._claimer().read_claims()
+
+    # --- locks, as the port describes them ------------------------------------------------------------
+
+    def claim_lock(self, key: str, owner: str, until: Moment, at: Moment) -> bool:
+        """Give a lock to an owner, if nobody else has it, and return whether that is so."""
+        return self._claimer().claim_lock(key, owner, until, at)
+
+    def release_lock(self, key: str, owner: str, at: Moment) -> bool:
+        """Take a lock from an owner, and return whether it had it."""
+        return self._claimer().release_lock(key, owner, at)
+
+    def read_lock_owner(self, key: str, at: Moment) -> str | None:
+        """Return who has a lock; None where nobody does, or its time is over."""
+        return self._claimer().read_lock_owner(key, at)
 
     # --- the verbs that read, as the port describes them --------------------------------------------
 
