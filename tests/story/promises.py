@@ -488,9 +488,9 @@ CACHE_PROMISES = (
         RESULTS + "test_a_task_may_have_a_storage_of_its_own",
         RESULTS + "test_a_result_comes_back_through_any_serializer",
     ),
-    later(
+    shown(
         "`cache_result_in_memory` as in Prefect.",
-        "the option is taken; a state that is at hand keeps its value in any case",
+        "storage/test_results.py::test_a_large_result_on_remote_storage_is_remembered_where_that_is_asked_for",
     ),
     shown(
         "What is not stored says why.",
