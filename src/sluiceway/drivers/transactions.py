@@ -76,7 +76,7 @@ class Block(BaseTransaction):
     def _open_block(self) -> None:
         """Become the transaction that the executing code works in."""
         around = current_transaction()
-        self.scope = scope.current()
+        self.scope: scope.Context | None = scope.current()
         if around is not None and around is not self:
             around.add_child(self)
         self._token = _active.set(self)

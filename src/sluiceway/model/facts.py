@@ -22,17 +22,18 @@ class _Fact(Op[None]):
     """A fact, compared by what it tells."""
 
     __slots__ = ()
-    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def _told(self) -> dict[str, Any]:
+        """Return what it tells, by name."""
+        return {name: getattr(self, name) for name in vars(type(self))["__slots__"]}
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__match_args__
-        )
+        return isinstance(other, _Fact) and type(other) is type(self) and self._told() == other._told()
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # some hold what cannot be hashed
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        told = ", ".join(f"{name}={value!r}" for name, value in self._told().items())
         return f"{type(self).__name__}({told})"
 
 
