@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sluiceway import wiring
@@ -60,20 +61,32 @@ async def aserve(*tasks: Any, limit: int | None = 10, timeout: float | None = No
         MissingTaskError: A task was defined in no file, so that nobody else can call it.
         StoreError: The run database cannot be used.
     """
-    worker, loop = _worker(tasks, limit), asyncio.get_running_loop()
+    worker = _worker(tasks, limit)
+    with _ended_by_termination(worker):
+        working = asyncio.ensure_future(asyncio.to_thread(worker.run, timeout))
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            serving.tell_to_end(worker, signal.SIGINT)
+            await working
+            raise
+
+
+@contextmanager
+def _ended_by_termination(worker: TaskWorker) -> Generator[None, None, None]:
+    """Let SIGTERM tell a worker to end within, where this thread may receive any; what handled it before comes back."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    handled = False
     if threading.current_thread() is threading.main_thread():
         with suppress(NotImplementedError):  # Windows has no such signals
             loop.add_signal_handler(signal.SIGTERM, serving.tell_to_end, worker, signal.SIGTERM)
-    working = asyncio.ensure_future(asyncio.to_thread(worker.run, timeout))
+            handled = True
     try:
-        await asyncio.shield(working)
-    except asyncio.CancelledError:
-        serving.tell_to_end(worker, signal.SIGINT)
-        await working
-        raise
+        yield
     finally:
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGTERM)
+        if handled:
+            loop.remove_signal_handler(signal.SIGTERM)  # which sets the default, whatever was there
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _worker(tasks: tuple[Any, ...], limit: int | None) -> TaskWorker:

@@ -426,7 +426,6 @@ def tells_settings() -> tuple[Any, ...]:
         settings.tasks_default_retry_delay_seconds,
         settings.logging_extra_loggers,
         settings.results_storage,
-        settings.api_url,
         settings.api_key,
         settings.origin_of("logging_level"),
     )
@@ -447,7 +446,6 @@ GIVEN = {
     "tasks_default_retry_delay_seconds": [1, 2],
     "logging_extra_loggers": ["botocore"],
     "results_storage": "ftp://ada:pass-word@files/results",
-    "api_url": "https://ada:pass-word@host/api",
     "api_key": "pass-word-of-the-server",
 }
 
@@ -474,7 +472,6 @@ def test_settings_reach_another_process_without_secrets(monkeypatch: pytest.Monk
         (1.0, 2.0),
         ("botocore",),
         "ftp://ada@files/results",
-        "https://ada@host/api",
         None,
         "logging_level in the process that submitted the task",
     )
@@ -484,7 +481,6 @@ def test_another_process_uses_the_secrets_that_it_has_itself_for_the_same_addres
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SLUICEWAY_RESULTS_STORAGE", "ftp://ada:its-own@files/results")
-    monkeypatch.setenv("SLUICEWAY_API_URL", "https://ada:its-own@elsewhere/api")
     monkeypatch.setenv("SLUICEWAY_API_KEY", "its-own")
     told = _told(monkeypatch)
-    assert told[3:6] == ("ftp://ada:its-own@files/results", "https://ada@host/api", "its-own")
+    assert told[3:5] == ("ftp://ada:its-own@files/results", "its-own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 import sys
 import threading
 import time
@@ -553,6 +554,17 @@ def test_a_worker_in_async_code_lets_the_loop_go_on_and_ends_when_it_is_cancelle
         return value
 
     assert asyncio.run(serve_and_use()) == 2
+
+
+def test_a_worker_in_async_code_leaves_the_handler_of_the_signal_as_it_was(place: Harness) -> None:
+    def own(*_: object) -> None: ...
+
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        asyncio.run(aserve(add, timeout=0.01))
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_worker_outlives_a_journal_that_is_away_for_a_while_and_says_so_once(
