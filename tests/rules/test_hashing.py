@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import tracemalloc
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -448,6 +449,12 @@ def test_large_arguments_of_different_types_differ(size: int) -> None:
 
 
 def test_large_arguments_are_not_written_out() -> None:
-    _, text = call_hash({"blob": b"a" * 1_000_000, "text": "b" * 1_000_000})
+    blob = b"a" * 1_000_000
+    tracemalloc.start()
+    call_hash({"blob": blob})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < len(blob), "its text would take more than itself"
+    _, text = call_hash({"blob": blob, "text": "b" * 1_000_000})
     assert len(text) <= PREVIEW_LIMIT
     assert text.startswith("blob=b'aaa")

@@ -123,6 +123,37 @@ def test_a_task_run_is_read_back_as_it_was_created(store: Store) -> None:
     assert found.inputs == {"rows": (first.key, second.key), "wait_for": (first.key,), "none": ()}
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("given_name", "load-eu"),
+        ("tags", frozenset({"heavy"})),
+        ("parent_key", ids.new_id()),
+        ("child_flow_run_key", ids.new_id()),
+        ("cache_key", "k"),
+        ("call_hash", 42),
+        ("ordinal", 2),
+        ("call_preview", "url='…'"),
+        ("inputs", {"rows": (ids.new_id(),)}),
+    ],
+)
+def test_what_is_special_about_a_run_that_completed_at_once_is_kept(store: Store, name: str, value: object) -> None:
+    run = task_run(**{name: value})
+    store.write(finished_task_facts(run))
+    found = read_task_run(store, run)
+    assert (getattr(found, name), found.state_name, found.run_count) == (value, "Completed", 1)
+
+
+@pytest.mark.parametrize("special", [{"name": "settled-late"}, {"cache_key": "settled-late"}, {"run_count": 2}])
+def test_what_is_settled_only_as_a_run_completes_is_kept(store: Store, special: dict[str, Any]) -> None:
+    run = task_run(start=NOON)
+    settled: dict[str, Any] = {"run_count": 1, **special}
+    store.write([TaskRunStarted(run, NOON), TaskRunMoved(run.key, state(COMPLETED), **settled)])
+    found = read_task_run(store, run)
+    kept = {"name": found.given_name, "cache_key": found.cache_key, "run_count": found.run_count}
+    assert {name: kept[name] for name in special} == special
+
+
 def test_a_task_run_that_started_at_once_was_pending_and_running_at_the_same_moment(store: Store) -> None:
     run = task_run(start=NOON)
     store.write([TaskRunStarted(run, NOON)])

@@ -184,6 +184,7 @@ def _is_simple(run: TaskRun, move: TaskRunMoved) -> bool:
         and move.name is None
         and run.given_name is None
         and run.parent_key is None
+        and run.child_flow_run_key is None
         and run.inputs is None
         and not run.tags
         and (result is None or result.blob is not None)
