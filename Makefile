@@ -9,7 +9,7 @@ LOWEST := build/lowest
 PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pyright
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format test-lowest bench docs constraints clean
+.PHONY: help demo test lint format test-lowest bench torture docs constraints clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,9 @@ test-lowest: $(LOWEST)/stamp ## check that the oldest dependencies allowed still
 
 bench: $(VENV)/runtime.stamp ## measure the speed table (add PEERS=--peers for the other engines)
 	$(RUN) -m benchmarks $(PEERS)
+
+torture: $(VENV)/runtime.stamp ## kill flows a thousand times, and see that they go on as promised
+	$(RUN) examples/crash.py --kills 1000
 
 docs: $(VENV)/test.stamp ## write the API reference anew, and run the code of all pages
 	$(RUN) scripts/make_reference.py

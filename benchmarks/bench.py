@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from benchmarks import processes
 from benchmarks.clocks import Rounds, alternate
 from benchmarks.databases import live_bytes
+from benchmarks.processes import ProcessFailed
 from benchmarks.subjects import Subject
 
 _TREE = Path(__file__).parent.parent
@@ -50,7 +52,7 @@ class Bench:
         path.write_text(self.subject.hello)
         rounds = self.program(str(path))
         if not live_bytes(self._scratch):
-            raise processes.ProcessFailed("hello.py left no database: it was not recorded")
+            raise ProcessFailed("hello.py left no database: it was not recorded")
         return rounds
 
     def timing(self, workload: str, yardstick: str, count: int | None = None, rounds: int | None = None) -> Rounds:
@@ -62,6 +64,33 @@ class Bench:
             *("--bare", str(self.effort.bare), "--rounds", str(rounds or self.effort.rounds)),
         )
         return Rounds(bare=tuple(answer["bare"]), measured=tuple(answer["measured"]))
+
+    def writers(self, number: int) -> Rounds:
+        """Time tasks of several processes on one database, against as many tasks of a single process.
+
+        Args:
+            number: How many processes.
+
+        Raises:
+            ProcessFailed: A process failed, or not all task runs are recorded.
+        """
+        count = self.effort.written
+
+        def seconds(company: int) -> float:
+            home, meeting = self._home(), self._new_folder()
+            words = [
+                *("writer", self.subject.engine, "--count", str(count * number // company)),
+                *("--company", str(company), "--meeting", str(meeting)),
+            ]
+            with ThreadPoolExecutor(company) as threads:
+                answers = list(threads.map(lambda _: self._probe(*words, home=home), range(company)))
+            recorded = max(answer["recorded"] for answer in answers)
+            if recorded != count * number:
+                raise ProcessFailed(f"{recorded:,} of {count * number:,} task runs are recorded")
+            span = max(answer["ended"] for answer in answers) - min(answer["began"] for answer in answers)
+            return float(span) / (count * number)
+
+        return alternate(lambda: seconds(1), lambda: seconds(number), self.effort.process_rounds // 3)
 
     def peak(self, count: int) -> tuple[float, float]:
         """Tell the resident bytes before a map of that many tasks, and at its peak."""
@@ -76,8 +105,8 @@ class Bench:
         """Tell the bytes that a finished task run takes in the database."""
         return float(self._probe("database", self.subject.engine, "--count", str(self.effort.database))["bytes"])
 
-    def _probe(self, *arguments: str) -> dict[str, Any]:
-        folder, home = self._new_folder(), self._home()
+    def _probe(self, *arguments: str, home: Path | None = None) -> dict[str, Any]:
+        folder, home = self._new_folder(), home or self._home()
         answer = folder / "answer.json"
         processes.run(
             [

@@ -82,6 +82,10 @@ def _against(yardstick: str, workload: str) -> Callable[[Bench], Reading]:
     return lambda bench: timed(bench.timing(workload, yardstick), f"bare {yardstick}")
 
 
+def _strict(workload: str) -> Callable[[Bench], Reading]:
+    return lambda bench: timed(bench.timing(workload, "commit"), "fsynced commit")
+
+
 def _growth(bench: Bench) -> Reading:
     """Time maps of three sizes in turn, each in a process of its own; compare the first with the last."""
     sizes = bench.effort.sizes
@@ -97,6 +101,16 @@ def _growth(bench: Bench) -> Reading:
             Detail(f"a task of {size:,}", figure, "seconds") for size, figure in zip(sizes, figures, strict=True)
         ),
     )
+
+
+PROCESSES = 16
+"""How many processes write to one database at once."""
+
+
+def _writers(bench: Bench) -> Reading:
+    """Time tasks of many processes on one database, and as many tasks of a single one, in turn."""
+    rounds = bench.writers(PROCESSES)
+    return Reading(rounds.figure, rounds.ratio, (Detail("one process", rounds.yardstick, "seconds"),))
 
 
 def _peak(bench: Bench) -> Reading:
@@ -122,6 +136,9 @@ LINES: tuple[Line, ...] = (
     Line("children", "a child flow run", 5, "bare hop", "seconds", _against("hop", "children")),
     Line("awaited", "an async task awaited", 1, "bare hop", "seconds", _against("hop", "awaited")),
     Line("gathered", "async tasks by the thousand", 2, "bare hop", "seconds", _against("hop", "gathered")),
+    Line("strict", "a strict step, on disk before the next", 1.5, "fsynced commit", "seconds", _strict("strict")),
+    Line("shared", "strict steps mapped, per item", 1, "fsynced commit", "seconds", _strict("shared")),
+    Line("writers", "a task of 16 processes × 2,000", 2, "one process", "seconds", _writers, for_peers=False),
     Line("growth", "a task of 100,000 mapped", LINEAR, "one of 1,000", "seconds", _growth, for_peers=False),
     Line("peak", "peak memory of 100,000 mapped", 150e6, None, "bytes", _peak, for_peers=False),
     Line("kept", "kept for a finished task", 1e3, None, "bytes", _kept),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
+from time import monotonic, sleep
 
 from benchmarks import workloads
 from benchmarks.clocks import alternate
@@ -53,6 +55,28 @@ def kept(engine: Engine, options: argparse.Namespace) -> Answer:
     return {"bytes": engine.kept(options.count)}
 
 
+def writer(engine: Engine, options: argparse.Namespace) -> Answer:
+    """Run tasks at the same time as others that use the database; tell when that began and ended, and what is there.
+
+    All begin when all are ready, and count what is recorded when all have ended.
+    """
+    began = _meet(options.meeting / "began", options.company)
+    engine.workloads["direct"](options.count)
+    ended = monotonic()
+    _meet(options.meeting / "ended", options.company)
+    assert engine.recorded is not None  # only engines that can tell are asked
+    return {"began": began, "ended": ended, "recorded": engine.recorded()}
+
+
+def _meet(folder: Path, company: int) -> float:
+    """Wait until as many processes are here, and tell the moment."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < company:
+        sleep(0.002)
+    return monotonic()
+
+
 def database(engine: Engine, options: argparse.Namespace) -> Answer:
     """Tell the bytes a finished task run takes in the database."""
     mapped, size = engine.workloads["mapped"], live_bytes if engine.drains else settled_bytes
@@ -80,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, required=True, help="folder of the engine's database")
     parser.add_argument("--answer", type=Path, required=True, help="file for the answer")
     kinds = parser.add_subparsers(required=True)
-    for measure in (timing, peak, kept, database):
+    for measure in (timing, peak, kept, database, writer):
         kind = kinds.add_parser(measure.__name__, description=measure.__doc__)
         kind.set_defaults(measure=measure)
         kind.add_argument("engine")
@@ -91,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
             kind.add_argument("--bare", type=int, required=True, help="operations in a round of the yardstick")
             kind.add_argument("--warm-up", type=int, required=True, help="operations before the first round")
             kind.add_argument("--rounds", type=int, required=True)
+        if measure is writer:
+            kind.add_argument("--company", type=int, required=True, help="processes that use the database at once")
+            kind.add_argument("--meeting", type=Path, required=True, help="folder where they tell each other")
     return parser
 
 

@@ -29,6 +29,8 @@ class Effort:
     """Finished tasks whose memory is counted."""
     database: int
     """Finished task runs whose bytes in the database are counted."""
+    written: int
+    """Tasks that each of the processes runs which use one database at once."""
     seconds: float
     """How long one measuring process may take."""
 
@@ -45,10 +47,13 @@ FULL = Effort(
         "children": 500,
         "awaited": 2_000,
         "gathered": 2_000,
+        "strict": 500,
+        "shared": 2_000,
     },
     sizes=(1_000, 10_000, 100_000),
     kept=20_000,
     database=10_000,
+    written=2_000,
     seconds=180.0,
 )
 
@@ -57,10 +62,20 @@ QUICK = Effort(
     rounds=3,
     process_rounds=3,
     bare=300,
-    counts={"direct": 300, "submitted": 300, "mapped": 300, "children": 50, "awaited": 300, "gathered": 300},
+    counts={
+        "direct": 300,
+        "submitted": 300,
+        "mapped": 300,
+        "children": 50,
+        "awaited": 300,
+        "gathered": 300,
+        "strict": 50,
+        "shared": 100,
+    },
     sizes=(100, 500, 2_000),
     kept=500,
     database=500,
+    written=20,
     seconds=60.0,
 )
 
@@ -69,10 +84,20 @@ PEER = Effort(
     rounds=3,
     process_rounds=3,
     bare=1_000,
-    counts={"direct": 200, "submitted": 100, "mapped": 200, "children": 5, "awaited": 200, "gathered": 200},
+    counts={
+        "direct": 200,
+        "submitted": 100,
+        "mapped": 200,
+        "children": 5,
+        "awaited": 200,
+        "gathered": 200,
+        "strict": 200,
+        "shared": 200,
+    },
     sizes=(50, 100, 200),
     kept=200,
     database=200,
+    written=50,
     seconds=300.0,
 )
 
@@ -94,6 +119,8 @@ class Subject:
     variables: Callable[[Path], Mapping[str, str]]
     """The environment it needs to keep its database in the given folder."""
     effort: Effort
+    lacks: frozenset[str] = frozenset()
+    """The keys of lines that ask for what the engine does not offer."""
     keeps_home: bool = False
     """Whether all lines share one home folder, for an engine that takes seconds to make its database."""
 

@@ -18,13 +18,14 @@ def survey(bench: Bench, lines: Sequence[Line], *, is_peer: bool = False) -> Fin
     Args:
         bench: Where the subject is set up.
         lines: What to measure.
-        is_peer: Whether to leave out the lines that small counts cannot answer.
+        is_peer: Whether to leave out the lines that small counts cannot answer; what a subject does not offer is
+            left out in any case.
     """
     subject = bench.subject
     readings: dict[str, Reading] = {}
     failures: dict[str, str] = {}
     for line in lines:
-        if is_peer and not line.for_peers:
+        if (is_peer and not line.for_peers) or line.key in subject.lacks:
             continue
         try:
             readings[line.key] = line.measure(bench)

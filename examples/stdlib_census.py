@@ -26,6 +26,7 @@ from typing import Any, TypedDict
 from pydantic import PositiveInt
 
 from sluiceway import flow, get_run_logger, runtime, task
+from sluiceway.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from sluiceway.cache_policies import TASK_SOURCE, CachePolicy
 from sluiceway.task_runners import ProcessPoolTaskRunner
 
@@ -195,6 +196,8 @@ def write_tables(files: list[FileCensus], graph: Graph, weights: dict[str, float
         table.writeheader()
         table.writerows(rows)
     leaders = sorted(rows, key=lambda row: row["weight"] or 0, reverse=True)[:SHOWN]
+    ranking = [{column: row[column] for column in columns[:-1]} for row in leaders]
+    create_table_artifact(ranking, key="census-ranking", description="What the standard library leans on")
     peaks = sorted(files, key=lambda file: file["peak"], reverse=True)[:SHOWN]
     page = ["# The standard library", "", "![The heaviest modules](ranking.svg)", ""]
     page += ["| module | weight | imported by | lines | functions | complexity |", "|---|--:|--:|--:|--:|--:|"]
@@ -226,6 +229,7 @@ def draw(graph: Graph, weights: dict[str, float], out: Path) -> None:
     background = f'<rect width="960" height="{height}" rx="12" fill="#fbfbfd"/>'
     picture = [f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>', background, heading, *arcs, *bars, "</svg>\n"]
     (out / "ranking.svg").write_text("\n".join(picture), encoding="utf-8")
+    create_image_artifact(str(out / "ranking.svg"), key="census-plot", description="The heaviest modules")
 
 
 def arc(start: int, end: int) -> str:
@@ -260,6 +264,7 @@ def stdlib_census(out: Path = Path("census-report"), limit: PositiveInt | None =
     write_tables(files, graph, weights, out)
     draw(graph, weights, out)
     figures = {what: sum(file[what] for file in files) for what in ("lines", "functions", "classes", "complexity")}
+    create_markdown_artifact(summary(figures, len(files)), key="census-summary", description="What was counted")
     return figures | {
         "run": runtime.flow_run.name,
         "files": len(files),
@@ -267,6 +272,11 @@ def stdlib_census(out: Path = Path("census-report"), limit: PositiveInt | None =
         "invalid": sum(file["problem"] is not None for file in files),
         "leaders": list(weights)[:8],
     }
+
+
+def summary(figures: dict[str, int], files: int) -> str:
+    """Return the figures as a list in Markdown."""
+    return "\n".join([f"- **{files:,}** files", *(f"- **{figure:,}** {what}" for what, figure in figures.items())])
 
 
 def main() -> None:
@@ -283,7 +293,7 @@ def main() -> None:
         f"{found['lines']:,} lines, {found['classes']:,} classes, {found['functions']:,} functions with a mean "
         f"complexity of {found['complexity'] / max(1, found['functions']):.1f}\n"
         f"Most leaned on: {', '.join(found['leaders'])}\n"
-        f"Report: {given.out / 'census.md'}, with census.csv and ranking.svg\n"
+        f"Report: {given.out / 'census.md'}, with census.csv and ranking.svg; also: sluiceway artifact ls\n"
         f"The run: sluiceway show {found['run']}"
     )
 

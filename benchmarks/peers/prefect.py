@@ -42,6 +42,7 @@ def alone(python: Path) -> Subject:
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": f"{SERVER_SECONDS:g}",
         },
         effort=PEER,
+        lacks=frozenset({"strict", "shared"}),
         keeps_home=True,
     )
 

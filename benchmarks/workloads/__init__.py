@@ -23,7 +23,9 @@ class Engine(NamedTuple):
     kept: Workload
     """Maps that many tasks and returns the bytes kept for each of them instead of the seconds it took."""
     drains: bool
-    """Whether everything is on disk when a workload returns, and the wait for that is part of its time."""
+    """Whether everything is recorded when a workload returns, and the wait for that is part of its time."""
+    recorded: Callable[[], int] | None = None
+    """Tells how many task runs the database holds; None where the engine is not asked."""
 
 
 @contextlib.contextmanager

@@ -51,6 +51,8 @@ def _engine(dbos: Any) -> Engine:
             "children": _blocking(dbos, work.children),
             "awaited": _looping(dbos, work.awaited),
             "gathered": _looping(dbos, work.gathered),
+            "strict": _blocking(dbos, work.direct, "strict"),
+            "shared": _blocking(dbos, work.mapped, "shared"),
         },
         kept=dbos.workflow(name="kept")(kept),
         drains=True,
@@ -92,13 +94,13 @@ class Work:
         await asyncio.gather(*(self._async_noop() for _ in range(count)))
 
 
-def _blocking(dbos: Any, work: Callable[[int], object]) -> Workload:
+def _blocking(dbos: Any, work: Callable[[int], object], name: str | None = None) -> Workload:
     def body(count: int) -> float:
         begin = perf_counter()
         work(count)
         return (perf_counter() - begin) / count
 
-    workload: Workload = dbos.workflow(name=work.__name__)(body)
+    workload: Workload = dbos.workflow(name=name or work.__name__)(body)
     return workload
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -15,25 +15,32 @@ GATHERED_AT_ONCE = 1_000
 Decorator = Callable[..., Any]
 
 
-def engine(flow: Decorator, task: Decorator, drain: Callable[[], None] | None) -> Engine:
+def engine(
+    flow: Decorator, task: Decorator, drain: Callable[[], None] | None, strict: Mapping[str, Any] | None = None
+) -> Engine:
     """Write the workloads with one library's decorators.
 
     Args:
         flow: The library's `flow`.
         task: The library's `task`.
-        drain: Blocks until all that was recorded is on disk; None where the library offers no such wait.
+        drain: Blocks until all that was recorded is written; None where the library offers no such wait.
+        strict: Options of a flow whose every step is on disk when its call returns; None where there is no such.
     """
     clocked = Clocked(flow, drain or _no_wait)
     work = Work(flow, task)
+    workloads = {
+        "direct": clocked.blocking(work.direct),
+        "submitted": clocked.blocking(work.submitted),
+        "mapped": clocked.blocking(work.mapped),
+        "children": clocked.blocking(work.children),
+        "awaited": clocked.looping(work.awaited),
+        "gathered": clocked.looping(work.gathered),
+    }
+    if strict is not None:
+        workloads["strict"] = clocked.blocking(work.direct, name="strict", **strict)
+        workloads["shared"] = clocked.blocking(work.mapped, name="shared", **strict)
     return Engine(
-        workloads={
-            "direct": clocked.blocking(work.direct),
-            "submitted": clocked.blocking(work.submitted),
-            "mapped": clocked.blocking(work.mapped),
-            "children": clocked.blocking(work.children),
-            "awaited": clocked.looping(work.awaited),
-            "gathered": clocked.looping(work.gathered),
-        },
+        workloads=workloads,
         kept=clocked.kept(work.mapped),
         drains=drain is not None,
     )
@@ -82,7 +89,7 @@ class Clocked:
         self._flow = flow
         self._wait = wait
 
-    def blocking(self, work: Callable[[int], object]) -> Workload:
+    def blocking(self, work: Callable[[int], object], **options: Any) -> Workload:
         def workload(count: int) -> float:
             def body() -> float:
                 begin = perf_counter()
@@ -90,7 +97,7 @@ class Clocked:
                 self._wait()
                 return (perf_counter() - begin) / count
 
-            return float(self._flow(body, name=work.__name__)())
+            return float(self._flow(body, **{"name": work.__name__, **options})())
 
         return workload
 

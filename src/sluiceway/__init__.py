@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from sluiceway import runtime
     from sluiceway.client import get_client
     from sluiceway.context import tags
+    from sluiceway.flow_runs import (
+        apause_flow_run,
+        aresume_flow_run,
+        asuspend_flow_run,
+        pause_flow_run,
+        resume_flow_run,
+        suspend_flow_run,
+    )
     from sluiceway.flows import Flow, flow
     from sluiceway.logging import get_run_logger
     from sluiceway.model.annotations import allow_failure, quote, unmapped
@@ -28,11 +36,17 @@ __all__ = [
     "Transaction",
     "__version__",
     "allow_failure",
+    "apause_flow_run",
+    "aresume_flow_run",
+    "asuspend_flow_run",
     "flow",
     "get_client",
     "get_run_logger",
+    "pause_flow_run",
     "quote",
+    "resume_flow_run",
     "runtime",
+    "suspend_flow_run",
     "tags",
     "task",
     "unmapped",
@@ -44,10 +58,16 @@ _HOMES = {
     "Task": "sluiceway.tasks",
     "Transaction": "sluiceway.transactions",
     "allow_failure": "sluiceway.utilities.annotations",
+    "apause_flow_run": "sluiceway.flow_runs",
+    "aresume_flow_run": "sluiceway.flow_runs",
+    "asuspend_flow_run": "sluiceway.flow_runs",
     "flow": "sluiceway.flows",
     "get_client": "sluiceway.client",
     "get_run_logger": "sluiceway.logging",
+    "pause_flow_run": "sluiceway.flow_runs",
     "quote": "sluiceway.utilities.annotations",
+    "resume_flow_run": "sluiceway.flow_runs",
+    "suspend_flow_run": "sluiceway.flow_runs",
     "tags": "sluiceway.context",
     "task": "sluiceway.tasks",
     "unmapped": "sluiceway.utilities.annotations",

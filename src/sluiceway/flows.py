@@ -6,8 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, overload
 
 from sluiceway import wiring
-from sluiceway.base.errors import MissingFlowError, ScriptError
-from sluiceway.base.keys import key_of, own_name
+from sluiceway.base.keys import key_of, own_name, place_of
 from sluiceway.base.names import check_name
 from sluiceway.base.signatures import signature_of
 from sluiceway.base.versions import file_digest
@@ -24,9 +23,17 @@ from sluiceway.wiring.parameters import ParameterValidator
 from sluiceway.wiring.runners import make_runner
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from sluiceway.drivers.decorated import Deferred
     from sluiceway.drivers.entrypoints import is_entrypoint_async, load_flow_arguments_from_entrypoint
     from sluiceway.drivers.loading import select_flow
+    from sluiceway.entrypoints import (
+        load_flow_from_entrypoint,
+        load_function_and_convert_to_flow,
+        load_placeholder_flow,
+        safe_load_flow_from_entrypoint,
+    )
     from sluiceway.model.callbacks import FlowStateHook
     from sluiceway.rules.drawing import Graph
 
@@ -79,6 +86,8 @@ class Flow(Decorated[P, R_co]):
         on_cancellation: list[Hook] | None = None,
         on_crashed: list[Hook] | None = None,
         on_running: list[Hook] | None = None,
+        durability: Literal["batched", "strict"] | None = None,
+        auto_resume: int | None = None,
     ) -> None:
         given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
         super().__init__(fn, given)
@@ -107,14 +116,9 @@ class Flow(Decorated[P, R_co]):
         return self._version
 
     @property
-    def retries(self) -> int:
-        """How many times a failed run is tried again."""
-        return self.policy.retry.retries
-
-    @property
-    def timeout_seconds(self) -> float | None:
-        """Seconds after which a run is ended; None for never."""
-        return self.policy.timeout
+    def entrypoint(self) -> str | None:
+        """Where the flow is found again, `FILE.py:NAME`; None for one that was made within a function, say."""
+        return place_of(self.fn)
 
     # --- parameters -----------------------------------------------------------------------------------
 
@@ -181,7 +185,12 @@ class Flow(Decorated[P, R_co]):
         """
         context = scope.current()
         services = wiring.services() if context is None else context.services
-        plan = plan_flow(self, self.signature.bind(args, kwargs), wait_for, services, make_runner)
+        parameters = self.signature.bind(args, kwargs)
+        if self.policy.idempotency_key is not None or self.policy.run_id is not None:
+            from sluiceway.drivers.keyed import call_keyed  # lazy: few calls have a key
+
+            return call_keyed(self, parameters, wait_for, services, make_runner, return_state)
+        plan = plan_flow(self, parameters, wait_for, services, make_runner)
         return call_flow(plan, self.colour, return_state)
 
     # --- drawing --------------------------------------------------------------------------------------
@@ -291,14 +300,22 @@ class Flow(Decorated[P, R_co]):
         on_cancellation: list[Hook] | None = None,
         on_crashed: list[Hook] | None = None,
         on_running: list[Hook] | None = None,
+        durability: Literal["batched", "strict"] | type[NotSet] | None = NotSet,
+        auto_resume: int | None = None,
+        idempotency_key: str | None = None,
+        run_id: UUID | str | None = None,
     ) -> Self:
         """Return a flow of the same function with some options changed; they are those of the decorator.
 
         What is left out or None stays as it is. Where None is not the default here, it brings back that of the
-        decorator; `timeout_seconds=0` and `retries=0` are for none.
+        decorator; `timeout_seconds=0` and `retries=0` are for none. The decorator has no `idempotency_key` and
+        `run_id`, since they are those of a single run.
         """
         given = {option: value for option, value in locals().items() if option not in ("self", "__class__")}
-        return self.varied(options.changed(given, signature_of(Flow.with_options).defaults))
+        key, run_id = given.pop("idempotency_key"), given.pop("run_id")
+        varied = self.varied(options.changed(given, signature_of(Flow.with_options).defaults))
+        varied.policy = options.identified(varied.policy, self.policy, key, run_id)
+        return varied
 
     def on_cancellation(self, fn: Hook) -> Hook:
         """Call a function when a run is cancelled; for use as a decorator.
@@ -315,14 +332,6 @@ class Flow(Decorated[P, R_co]):
             fn: Called with the flow, the flow run and the state.
         """
         return self._add_hook("crashed", fn)
-
-    def on_running(self, fn: Hook) -> Hook:
-        """Call a function when a run starts to run; for use as a decorator.
-
-        Args:
-            fn: Called with the flow, the flow run and the state.
-        """
-        return self._add_hook("running", fn)
 
     def __repr__(self) -> str:
         return f"Flow(name={self.name!r})"
@@ -356,6 +365,8 @@ def flow(
     on_cancellation: list[Hook] | None = None,
     on_crashed: list[Hook] | None = None,
     on_running: list[Hook] | None = None,
+    durability: Literal["batched", "strict"] | None = None,
+    auto_resume: int | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
@@ -383,6 +394,9 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
         on_cancellation: The same when it is cancelled.
         on_crashed: The same when it crashes.
         on_running: The same when it starts to run.
+        durability: `strict` for each step on disk before the next begins, `batched` for many at once; where it is
+            left out, that of the flow that it is called in, and the setting `durability` outside flows.
+        auto_resume: How many times a run that crashed is resumed by itself.
 
     Raises:
         InvalidNameError: The name contains one of `/ % & > <`.
@@ -402,79 +416,6 @@ def flow(fn: Any = None, /, **given: Any) -> Any:
     return Flow(fn, **given)
 
 
-def load_flow_from_entrypoint(entrypoint: str, use_placeholder_flow: bool = True) -> Flow[..., Any]:
-    """Return the flow that an entrypoint names.
-
-    Args:
-        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
-        use_placeholder_flow: Whether a script that cannot be executed gives a flow with its options, whose calls
-            raise what the script raised.
-
-    Raises:
-        MissingFlowError: There is no such file or module, or the name is none of a flow.
-        ScriptError: The script raised an exception, and no placeholder was asked for.
-    """
-    from sluiceway.drivers.loading import is_flow, load_object  # lazy: for programs that load others
-
-    try:
-        found = load_object(entrypoint)
-    except ScriptError as error:
-        if not use_placeholder_flow:
-            raise
-        return load_placeholder_flow(entrypoint, raises=error)
-    if not is_flow(found):
-        raise MissingFlowError(f"{entrypoint} is not a flow. Make sure that it is decorated with `@flow`.")
-    return found
-
-
-def safe_load_flow_from_entrypoint(entrypoint: str) -> Flow[..., Any] | None:
-    """Return the flow that an entrypoint names, or a placeholder of it where its script fails; None for no flow."""
-    try:
-        return load_flow_from_entrypoint(entrypoint)
-    except (MissingFlowError, ScriptError):
-        return None
-
-
-def load_function_and_convert_to_flow(entrypoint: str) -> Flow[..., Any]:
-    """Return the flow that an entrypoint names, or a flow of the plain function that it names.
-
-    Args:
-        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`.
-
-    Raises:
-        MissingFlowError: There is no such file, module or name.
-        ScriptError: The script raised an exception.
-    """
-    from sluiceway.drivers.loading import load_object  # lazy: for programs that load others
-
-    found = load_object(entrypoint)
-    return found if isinstance(found, Flow) else Flow(found, log_prints=True)
-
-
-def load_placeholder_flow(entrypoint: str, raises: BaseException) -> Flow[..., Any]:
-    """Return a flow with the options that the source of another tells, whose calls raise an exception.
-
-    Args:
-        entrypoint: `FILE.py:NAME`, `module:NAME` or `module.NAME`; its source is read, not executed.
-        raises: The exception.
-
-    Raises:
-        MissingFlowError: There is no such file, module or function.
-        ScriptError: The file is not valid Python.
-    """
-    from sluiceway.drivers import entrypoints  # lazy: for programs that load others
-
-    def placeholder(*args: Any, **kwargs: Any) -> None:
-        raise raises
-
-    async def async_placeholder(*args: Any, **kwargs: Any) -> None:
-        raise raises
-
-    told = entrypoints.arguments_of_placeholder(entrypoint, _OPTIONS)
-    fn: Callable[..., Any] = async_placeholder if entrypoints.is_entrypoint_async(entrypoint) else placeholder
-    return Flow(fn, **told)
-
-
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -487,6 +428,10 @@ _HOMES = {
     "FlowStateHook": "sluiceway.model.callbacks",
     "is_entrypoint_async": "sluiceway.drivers.entrypoints",
     "load_flow_arguments_from_entrypoint": "sluiceway.drivers.entrypoints",
+    "load_flow_from_entrypoint": "sluiceway.entrypoints",
+    "load_function_and_convert_to_flow": "sluiceway.entrypoints",
+    "load_placeholder_flow": "sluiceway.entrypoints",
+    "safe_load_flow_from_entrypoint": "sluiceway.entrypoints",
     "select_flow": "sluiceway.drivers.loading",
 }
 

@@ -13,7 +13,7 @@ from sluiceway.base.signatures import signature_of
 from sluiceway.cache_policies import DEFAULT, NO_CACHE, CachePolicy
 from sluiceway.drivers import scope
 from sluiceway.drivers.calls import call_task
-from sluiceway.drivers.decorated import Decorated, Hook
+from sluiceway.drivers.decorated import Hook
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.planning import plan_task
 from sluiceway.model.annotations import NotSet
@@ -22,6 +22,7 @@ from sluiceway.model.states import State
 from sluiceway.rules import options
 from sluiceway.rules.caching import task_input_hash
 from sluiceway.rules.retrying import exponential_backoff
+from sluiceway.wiring.deferrable import Deferrable
 from sluiceway.wiring.runners import shared_runner
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 
-class Task(Decorated[P, R_co]):
+class Task(Deferrable[P, R_co]):
     """A function whose calls are task runs. Made by the decorator `task`, where the arguments are explained."""
 
     decorator = "task"
@@ -80,6 +81,7 @@ class Task(Decorated[P, R_co]):
         on_commit: list[Hook] | None = None,
         retry_condition_fn: Callable[..., Any] | None = None,
         viz_return_value: Any = None,
+        durability: Literal["batched", "strict"] | None = None,
     ) -> None:
         given = {option: value for option, value in locals().items() if option not in ("self", "fn", "__class__")}
         super().__init__(fn, given)
@@ -100,19 +102,9 @@ class Task(Decorated[P, R_co]):
         return set(self.policy.tags)
 
     @property
-    def retries(self) -> int:
-        """How many times a failed run is tried again."""
-        return self.policy.retry.retries
-
-    @property
     def retry_delay_seconds(self) -> list[float]:
         """Seconds before each retry; empty for none."""
         return list(self.policy.retry.delays)
-
-    @property
-    def timeout_seconds(self) -> float | None:
-        """Seconds after which a run is ended; None for never."""
-        return self.policy.timeout
 
     @property
     def cache_policy(self) -> CachePolicy | None:
@@ -256,63 +248,6 @@ class Task(Decorated[P, R_co]):
         futures.wait()
         return [future.state for future in futures]
 
-    # --- for a worker to run ------------------------------------------------------------------------------
-
-    @overload
-    def delay(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
-
-    @overload
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Future[R_co]: ...
-
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
-        """Leave a call of the task for a worker to run, in another process most often, and return its future.
-
-        The call is in the run database when `delay` returns, and outlives this process.
-
-        Args:
-            args: Arguments of the function; futures among them that `delay` returned are waited for by the worker,
-                those of submitted tasks here.
-            kwargs: Arguments of the function by name.
-
-        Raises:
-            ParameterBindError: The arguments do not fit the function.
-            SerializationError: An argument cannot be pickled.
-            MissingTaskError: The task was defined in no file, so that no worker could find it.
-            StoreError: The call could not be written.
-        """
-        return self.apply_async(args, kwargs)
-
-    @overload
-    def apply_async(self: Task[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Future[T]: ...
-
-    @overload
-    def apply_async(self, *args: Any, **kwargs: Any) -> Future[R_co]: ...
-
-    def apply_async(
-        self,
-        args: tuple[Any, ...] | None = None,
-        kwargs: dict[str, Any] | None = None,
-        wait_for: Iterable[Any] | None = None,
-        dependencies: dict[str, set[Any]] | None = None,
-    ) -> Any:
-        """Leave a call of the task for a worker to run; `delay` with arguments in collections, and more.
-
-        Args:
-            args: Arguments of the function.
-            kwargs: Arguments of the function by name.
-            wait_for: Futures to wait for without passing them.
-            dependencies: By argument, further runs to record as inputs: futures, runs or identifiers.
-
-        Raises:
-            SluicewayError: The same errors as `delay` raises.
-        """
-        from sluiceway.wiring.deferring import defer  # lazy: only deferred calls are packed
-
-        context = scope.current()
-        services = wiring.services() if context is None else context.services
-        parameters = self.signature.bind(tuple(args or ()), kwargs or {})
-        return defer(self, parameters, wait_for, dependencies, services)
-
     def serve(self) -> None:
         """Run the deferred calls of this task, ten at once, until Ctrl-C or SIGTERM; see `task_worker.serve`."""
         from sluiceway.task_worker import serve  # lazy: only a worker needs it
@@ -373,6 +308,7 @@ class Task(Decorated[P, R_co]):
         version: str | None = None,
         on_rollback: list[Hook] | None = None,
         on_commit: list[Hook] | None = None,
+        durability: Literal["batched", "strict"] | type[NotSet] | None = NotSet,
     ) -> Self:
         """Return a task of the same function with some options changed; they are those of the decorator.
 
@@ -437,6 +373,7 @@ def task(
     on_commit: list[Hook] | None = None,
     retry_condition_fn: Callable[..., Any] | None = None,
     viz_return_value: Any = None,
+    durability: Literal["batched", "strict"] | None = None,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
@@ -471,6 +408,8 @@ def task(fn: Any = None, /, **given: Any) -> Any:
         on_commit: Functions to call with the transaction when it is committed.
         retry_condition_fn: A function of task, task run and state that tells whether to retry.
         viz_return_value: What the task is to stand for when its flow is drawn without being run.
+        durability: `strict` for each run on disk when its call returns, `batched` for many at once; where it is left
+            out, that of the flow, and the setting `durability` outside flows.
 
     Raises:
         InvalidOptionError: An option has a value that cannot be used; the message names it.

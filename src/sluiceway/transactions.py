@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sluiceway import wiring
 from sluiceway.drivers import scope
 from sluiceway.drivers.transactions import AsyncTransaction, Transaction, current_transaction, work_with
-from sluiceway.engine.transaction import BaseTransaction
+from sluiceway.engine.staging import BaseTransaction
 from sluiceway.model.transactions import CommitMode, IsolationLevel, TransactionState
 from sluiceway.results import get_result_store
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 TASKS = """
     import os
+    import signal
     import sys
     import time
     from pathlib import Path
@@ -36,10 +37,15 @@ TASKS = """
         return f"{name} held"
 
 
+    @task
+    def die():
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
     if __name__ == "__main__":
         from sluiceway.task_worker import serve
 
-        serve(note, hold, limit=int(sys.argv[1]))
+        serve(note, hold, die, limit=int(sys.argv[1]))
         print("served")
 """
 

@@ -1,4 +1,4 @@
-"""Task workers as real processes: they share the calls, end cleanly, and leave a claim behind when they are killed."""
+"""Task workers as real processes: they share the calls, end cleanly, and take over what one had that was killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
 
 from sluiceway import wiring
 from sluiceway.client import get_client
+from sluiceway.exceptions import CrashedRun
 from sluiceway.futures import Future, wait
+from sluiceway.rules.outcomes import MOST_WORKERS
 from tests.agents.programs import LONG, Place, eventually
 
 pytestmark = pytest.mark.slow
@@ -92,19 +94,38 @@ def test_several_workers_share_the_calls_and_each_is_run_once(place: Place, jobs
     eventually(lambda: owners() == [])
 
 
-def test_a_killed_worker_leaves_its_claim_and_nothing_is_run_twice(place: Place, jobs: ModuleType) -> None:
+def test_what_a_killed_worker_had_taken_is_run_by_another_one(place: Place, jobs: ModuleType) -> None:
     victim = place.start("jobs.py", "1")
     held, next_one = jobs.hold.delay("held"), jobs.note.delay("next")
     eventually(lambda: bool(place.notes()) and history(held)[-1] == "Running")
+    other = place.start("jobs.py", "4")
+    assert next_one.result(timeout=LONG) == "next"
+    assert owners() == [str(victim.pid)]  # a living worker keeps what it has, however long that takes
     victim.send_signal(signal.SIGKILL)
     victim.wait(LONG)
     place.open_gate()
-    place.start("jobs.py", "4")
-    assert next_one.result(timeout=LONG) == "next"
-    assert [name for name, _ in place.notes()] == ["held", "next"]
-    assert owners() == [str(victim.pid)]
-    assert held.state.is_running()
+    assert held.result(timeout=LONG) == "held held"
+    assert [note for note in place.notes() if note[0] == "held"] == [["held", str(p.pid)] for p in (victim, other)]
+    assert history(held) == ["Scheduled", "Pending", "Running", "AwaitingRetry", "Pending", "Running", "Completed"]
+    found = wiring.services().store.read_task_run(held.run_key)
+    assert found is not None
+    assert found.run_count == 2
+    eventually(lambda: owners() == [])
     assert wiring.services().store.check() == []
+
+
+def test_a_run_that_kills_its_workers_is_given_up_and_who_waits_for_it_is_told(place: Place, jobs: ModuleType) -> None:
+    deadly = jobs.die.delay()
+    after = jobs.note.delay(deadly)
+    for _ in range(MOST_WORKERS):
+        worker = place.start("jobs.py", "1")
+        assert worker.wait(LONG) == -signal.SIGSEGV
+    place.start("jobs.py", "1")
+    with pytest.raises(CrashedRun, match=f"{MOST_WORKERS} workers have died that had taken it"):
+        deadly.result(timeout=LONG)
+    after.wait(LONG)
+    assert (after.state.name, place.notes()) == ("NotReady", [])
+    eventually(lambda: owners() == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

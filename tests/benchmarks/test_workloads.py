@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from benchmarks import probe
+from benchmarks.bench import Bench
+from benchmarks.processes import ProcessFailed
+from benchmarks.subjects import QUICK, sluiceway
 from benchmarks.workloads import Engine, memory, vocabulary
 from benchmarks.workloads.bare import YARDSTICKS
 
@@ -21,8 +25,11 @@ class Library:
         self.calls = 0
         self.flows: list[str] = []
         self.drains = 0
+        self.options: list[dict[str, Any]] = []
 
-    def flow(self, fn: Callable[..., Any], name: str = "child") -> Callable[..., Any]:
+    def flow(self, fn: Callable[..., Any], name: str = "child", **options: Any) -> Callable[..., Any]:
+        self.options.append(options)
+
         @functools.wraps(fn)
         def run(*arguments: Any) -> Any:
             self.flows.append(name)
@@ -70,6 +77,38 @@ def test_a_workload_calls_its_task_as_often_as_asked_in_one_flow_and_drains_once
     assert engine.drains
     assert engine.workloads[name](2_345) > 0
     assert (library.calls, library.flows, library.drains) == (2_345, [name], 1)
+
+
+@pytest.mark.parametrize("name", ["strict", "shared"])
+def test_a_strict_workload_is_one_in_a_flow_with_the_options_of_the_library(name: str) -> None:
+    library = Library()
+    engine = vocabulary.engine(library.flow, library.task, library.drain, strict={"durability": "strict"})
+
+    assert engine.workloads[name](12) > 0
+    assert (library.calls, library.flows) == (12, [name])
+    assert library.options[-1] == {"durability": "strict"}
+
+
+def test_a_library_without_such_options_has_no_strict_workloads() -> None:
+    library = Library()
+
+    assert not {"strict", "shared"} & set(vocabulary.engine(library.flow, library.task, library.drain).workloads)
+
+
+@pytest.mark.slow
+def test_processes_that_write_to_one_database_begin_together_and_record_everything(tmp_path: Path) -> None:
+    rounds = Bench(sluiceway(dataclasses.replace(QUICK, written=5)), tmp_path).writers(2)
+
+    assert rounds.yardstick > 0
+    assert rounds.figure > 0
+
+
+def test_processes_that_do_not_record_everything_have_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"began": 1.0, "ended": 2.0, "recorded": 9}
+    monkeypatch.setattr(Bench, "_probe", lambda *_, **__: answer)
+
+    with pytest.raises(ProcessFailed, match="9 of 10 task runs are recorded"):
+        Bench(sluiceway(dataclasses.replace(QUICK, written=5)), tmp_path).writers(2)
 
 
 def test_the_children_are_flow_runs_inside_one_flow() -> None:

@@ -19,7 +19,10 @@ from sluiceway.cli.app import COMMANDS, app
 from tests.cli.scribe import Scribe
 
 ROOT = Path(__file__).parents[2]
-SUBCOMMANDS = [("db", "path"), ("db", "upgrade"), ("db", "check"), ("task", "serve")]
+SUBCOMMANDS = [
+    *(("db", name) for name in ("path", "upgrade", "check", "stats", "prune", "vacuum")),
+    ("task", "serve"),
+]
 
 STARTS_WITHOUT = {"pydantic", "rich", "asyncio", "sqlite3", "cloudpickle"}
 """What `sluiceway version` and `sluiceway --help` must not load, so that they start at once."""

@@ -94,12 +94,22 @@ def raised_by(body: Body) -> BaseException | None:
     return None
 
 
+def stack_of(thread: threading.Thread) -> str:
+    """Return where a thread is, innermost first, so that a hang that is rare says where it was."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    lines = []
+    while frame is not None:
+        lines.append(f"{frame.f_code.co_name}:{frame.f_lineno}")
+        frame = frame.f_back
+    return " < ".join(lines) or "no place: it has ended"
+
+
 def in_thread(work: Body) -> None:
     raised: list[BaseException | None] = []
     thread = threading.Thread(target=lambda: raised.append(raised_by(work)))
     thread.start()
     thread.join(FAR)
-    assert raised, "the thread hangs"
+    assert raised, f"the thread hangs at {stack_of(thread)}; watched: {deadlines._watcher._watches}"
     if raised[0] is not None:
         raise raised[0]
 

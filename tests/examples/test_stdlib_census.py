@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from examples import stdlib_census as census
 from sluiceway import get_client
 from sluiceway.client.schemas.filters import FlowRunFilter, TaskRunFilter
 from sluiceway.logging import disable_run_logger
+from sluiceway.rules.keepsakes import image_in
 from tests.examples.programs import run_example, sluiceway
 
 PROGRAM = "stdlib_census.py"
@@ -54,6 +56,25 @@ def test_a_census_writes_its_report_and_is_recorded(tmp_path: Path) -> None:
     labels = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert set(labels) >= set(lines[2].removeprefix("Most leaned on: ").split(", "))
     assert _states_of_files(_run_of(lines)) == {"Completed": FILES, "Cached": 0}
+
+
+@pytest.mark.slow
+def test_a_census_shows_its_ranking_its_plot_and_a_summary_as_artifacts(tmp_path: Path) -> None:
+    run = _run_of(run_example(PROGRAM, "--limit", str(FILES), cwd=tmp_path))
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_flow_runs(flow_run_filter=FlowRunFilter(name={"any_": [run]}))
+        plot, ranking, summary = client.read_latest_artifacts()
+    assert {artifact.flow_run_id for artifact in (plot, ranking, summary)} == {found.id}
+    weights = [row["weight"] for row in json.loads(ranking.data)]
+    assert len(weights) == census.SHOWN
+    assert weights == sorted(weights, reverse=True)
+    image = image_in(plot.data)
+    assert image is not None
+    assert (image.media_type, image.content) == (
+        "image/svg+xml",
+        (tmp_path / "census-report" / "ranking.svg").read_bytes(),
+    )
+    assert summary.data.startswith(f"- **{FILES}** files\n- **")
 
 
 @pytest.mark.slow

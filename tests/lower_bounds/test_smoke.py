@@ -68,6 +68,33 @@ def test_the_command_line_runs_a_flow_and_shows_it(folder: Path) -> None:
     assert '"COMPLETED"' in _run(COMMAND, "ls", "--json", folder=folder)
 
 
+SERVER = """
+import asyncio
+
+import httpx
+
+from sluiceway import wiring
+from sluiceway.server.app import create_app
+
+
+async def ask():
+    transport = httpx.ASGITransport(create_app(wiring.services()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        described, shown = await client.get("/api/openapi.json"), await client.get("/runs")
+        print(described.status_code, described.json()["info"]["title"])
+        print(shown.status_code, "sums" in shown.text)
+
+
+asyncio.run(ask())
+"""
+
+
+@pytest.mark.slow
+def test_the_server_answers_with_its_api_and_a_page(folder: Path) -> None:
+    _run(COMMAND, "run", "sums.py:sums", "--param", "numbers=[3]", "--param", 'day="2024-01-02"', folder=folder)
+    assert _run("-c", SERVER, folder=folder).splitlines() == ["200 Sluiceway", "200 True"]
+
+
 def test_the_lower_bounds_are_printed_as_constraints(capsys: pytest.CaptureFixture[str]) -> None:
     main()
     constraints = capsys.readouterr().out.split()

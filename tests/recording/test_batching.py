@@ -4,86 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluiceway.exceptions import StoreError
-from sluiceway.model.facts import Fact, LogWritten
+from sluiceway.model.facts import Fact
 from sluiceway.recording import batching
 from sluiceway.recording.batching import BatchingRecorder
-
-SOON = 20.0
-"""Seconds that nothing here takes; a test that waits so long has failed."""
-
-
-def fact(number: int) -> LogWritten:
-    return LogWritten(None, None, number, 20, "tests", str(number))
-
-
-class Notebook:
-    """A store that can be told to fail or to wait.
-
-    Args:
-        refuse: Raises for a batch that is not to be written.
-    """
-
-    def __init__(self, refuse: Callable[[Sequence[Fact]], None] | None = None) -> None:
-        self.batches: list[list[Fact]] = []
-        self.refuse = refuse
-        self.attempts = 0
-        self.asked = threading.Event()
-        self.open = threading.Event()
-        self.open.set()
-
-    def write(self, facts: Sequence[Fact]) -> None:
-        self.attempts += 1
-        self.asked.set()
-        assert self.open.wait(SOON)
-        if self.refuse is not None:
-            self.refuse(facts)
-        self.batches.append(list(facts))
-
-    @property
-    def numbers(self) -> list[int]:
-        return [fact.moment for batch in self.batches for fact in batch]  # type: ignore[union-attr]  # all are lines
-
-
-class Desk:
-    """A recorder with its store and its complaints.
-
-    Args:
-        store: The store.
-        interval: Seconds after which a fact is written at the latest.
-    """
-
-    def __init__(self, store: Notebook | None = None, interval: float = 0.002) -> None:
-        self.store = store or Notebook()
-        self.complaints: list[str] = []
-        self.recorder = BatchingRecorder(self.store, interval, self.complaints.append)  # type: ignore[arg-type]
-
-    def record(self, *numbers: int) -> None:
-        for number in numbers:
-            self.recorder.record(fact(number))
-
-
-@pytest.fixture
-def desks() -> Iterator[Callable[..., Desk]]:
-    """Make recorders that are closed at the end."""
-    made: list[Desk] = []
-
-    def make(*args: Any, **kwargs: Any) -> Desk:
-        made.append(Desk(*args, **kwargs))
-        return made[-1]
-
-    yield make
-    for desk in made:
-        desk.store.open.set()
-        desk.recorder.close()
-
+from tests.recording.desks import SOON, Desk, Notebook, fact
 
 Desks = Callable[..., Desk]
 

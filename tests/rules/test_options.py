@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluiceway.exceptions import InvalidOptionError
+from sluiceway.model.policies import FlowPolicy
 from sluiceway.rules import options
 
 few = settings(max_examples=50)
@@ -50,6 +52,48 @@ def test_retries_are_a_whole_number_that_is_not_negative(retries: int) -> None:
 def test_retries_of_another_kind_are_refused(retries: Any) -> None:
     with pytest.raises(InvalidOptionError, match="`retries` must be a whole number"):
         options.retry_policy(retries, None)
+
+
+@few
+@given(st.one_of(no_numbers, st.floats(), st.integers(max_value=-1)))
+def test_what_is_no_number_of_times_is_refused_by_the_name_of_its_option(value: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="`auto_resume` must "):
+        options.times(value, "auto_resume")
+
+
+def test_a_durability_is_batched_or_strict_and_may_be_left_to_what_is_around() -> None:
+    assert [options.durability(level) for level in ("batched", "strict", None)] == ["batched", "strict", None]
+
+
+@few
+@given(st.one_of(no_numbers, st.floats(), st.integers(), st.lists(st.just("strict"))))
+def test_any_other_durability_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="`durability` must be 'batched' or 'strict', not"):
+        options.durability(value)
+
+
+def test_a_run_is_told_from_others_by_a_key_or_an_identifier_which_stay_where_nothing_is_said() -> None:
+    plain, number = FlowPolicy("report"), uuid4()
+    keyed = options.identified(plain, plain, "monday", None)
+    assert (keyed.idempotency_key, keyed.run_id) == ("monday", None)
+    numbered = options.identified(plain, keyed, None, str(number))
+    assert (numbered.idempotency_key, numbered.run_id) == ("monday", number)
+    assert options.identified(plain, numbered, "friday", number).idempotency_key == "friday"
+
+
+@few
+@given(st.one_of(st.binary(), st.integers(), st.text(max_size=30), st.builds(object)))
+def test_what_is_no_uuid_is_no_identifier_of_a_run(value: Any) -> None:
+    plain = FlowPolicy("report")
+    with pytest.raises(InvalidOptionError, match="`run_id` must be a UUID or the text of one, not"):
+        options.identified(plain, plain, None, value)
+
+
+@pytest.mark.parametrize("key", ["", b"monday", 7, ["monday"]])
+def test_what_is_no_text_is_no_idempotency_key(key: Any) -> None:
+    plain = FlowPolicy("report")
+    with pytest.raises(InvalidOptionError, match="`idempotency_key` must be a text that is not empty, not"):
+        options.identified(plain, plain, key, None)
 
 
 @few

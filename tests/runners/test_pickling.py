@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import pickletools
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ import cloudpickle
 import pytest
 
 from sluiceway import flow, task
-from sluiceway.runners.pickling import dumps, goes_by_name
+from sluiceway.drivers.loading import load_tasks
+from sluiceway.runners.pickling import dumps, goes_by_name, loaded_scripts_by_value
 
 CONFIGURATION = {"unpicklable": (number for number in range(3))}
 
@@ -99,6 +101,50 @@ def test_a_module_that_the_user_wants_by_value_goes_by_value(loaded: ModuleType)
     finally:
         cloudpickle.unregister_pickle_by_value(here)
     assert goes_by_name(Holder.method)
+
+
+SCRIPT = """
+import threading
+from sluiceway import task
+
+LOCK = threading.Lock()
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+@task
+def moved(point):
+    return Point(point.x + 1)
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A script as the command line loads it: its folder is on the path, so that it could be imported here."""
+    path = tmp_path / "a_script_of_points.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (moved,) = load_tasks(str(path))
+    module = sys.modules[moved.fn.__module__]
+    yield module
+    sys.modules.pop(module.__name__, None)
+
+
+@pytest.mark.slow
+def test_what_a_loaded_script_holds_goes_by_name_to_processes_with_the_same_path_and_else_by_value(
+    script: ModuleType,
+) -> None:
+    by_name = dumps((script.moved, script.Point(1)))
+    with loaded_scripts_by_value():
+        assert not goes_by_name(script.moved)
+        by_value = dumps((script.moved, script.Point(1)))
+    assert goes_by_name(script.moved)
+    assert pickle.loads(by_name)[0] is script.moved
+    there = "import pickle, sys; moved, point = pickle.load(sys.stdin.buffer); print(moved.fn(point).x)"
+    done = subprocess.run([sys.executable, "-c", there], input=by_value, capture_output=True, check=True, timeout=60)
+    assert done.stdout == b"2\n"
+    assert not cloudpickle.list_registry_pickle_by_value()
 
 
 def test_own_classes_go_by_the_name_that_users_know_them_by() -> None:

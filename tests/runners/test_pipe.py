@@ -76,6 +76,16 @@ def test_draining_sends_what_was_recorded_before(pipe: Pipe, recorder: PipeRecor
     assert pipe.items == [_line(1)]
 
 
+def test_who_waits_for_the_disk_has_sent_what_was_recorded_before(pipe: Pipe, recorder: PipeRecorder) -> None:
+    answers: list[object] = []
+    recorder.record(_line(1))
+    recorder.settle()
+    assert pipe.items == [_line(1)]
+    recorder.record(_line(2))
+    recorder.when_settled(answers.append)
+    assert (pipe.items, answers) == ([_line(1), _line(2)], [None])
+
+
 def test_a_run_without_anything_to_tell_starts_no_thread_and_sends_nothing(pipe: Pipe) -> None:
     threads = threading.active_count()
     PipeRecorder(pipe.send).close()

@@ -23,10 +23,11 @@ from sluiceway.ports.services import Services
 ENDS = frozenset({"Completed", "Cached", "Failed", "TimedOut", "Crashed", "Cancelled"})
 
 FOLLOWERS: dict[str, frozenset[str]] = {
-    "Pending": frozenset({"Running", "NotReady", "Failed", "Crashed", "Cancelled"}),
+    "Pending": frozenset({"Running", "AwaitingConcurrencySlot", "NotReady", "Failed", "Crashed", "Cancelled"}),
+    "AwaitingConcurrencySlot": frozenset({"Running", "Retrying", "Crashed", "Cancelled"}),
     "Running": ENDS | {"AwaitingRetry", "Retrying"},
     "Retrying": ENDS | {"AwaitingRetry", "Retrying"},
-    "AwaitingRetry": frozenset({"Retrying", "Crashed", "Cancelled"}),
+    "AwaitingRetry": frozenset({"AwaitingConcurrencySlot", "Retrying", "Crashed", "Cancelled"}),
     "NotReady": frozenset({"Crashed"}),
 }
 """By state, the states that may come next. What is not listed is an end."""

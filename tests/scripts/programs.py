@@ -10,6 +10,7 @@ from sluiceway import flow, task
 from sluiceway.cache_policies import INPUTS
 from sluiceway.engine.ops import Invoke, Op, Outcome
 from sluiceway.flows import Flow
+from sluiceway.model.slots import Limit, SlotRequest
 from sluiceway.ports.services import Services
 from sluiceway.states import Failed
 from sluiceway.task_runners import ThreadPoolTaskRunner
@@ -27,16 +28,25 @@ class Program(NamedTuple):
         args: The arguments of the call.
         replies: Replies to operations that are not to be performed.
         before: Another call, which is to be over when this one is made.
+        limits: Names of limits of one slot each.
+        taken: For how many microseconds more somebody else has their slots.
     """
 
     subject: Task[..., Any] | Flow[..., Any]
     args: tuple[Any, ...] = ()
     replies: Replies | None = None
     before: tuple[Any, ...] | None = None
+    limits: tuple[str, ...] = ()
+    taken: int = 0
 
     def prepared(self) -> Services:
         """Return services in memory in which the call can be made."""
         services = services_in_memory()
+        now = services.clock.now()
+        for name in self.limits:
+            services.store.create_limit(Limit(name.encode(), name, 1))
+        if self.taken:
+            services.store.claim_slots(SlotRequest("another", self.limits), now + self.taken, now)
         if self.before is not None:
             play(script_of(self.subject, services, *self.before), services)
         return services
@@ -160,6 +170,29 @@ def task_yields() -> Program:
     return Program(counts)
 
 
+def task_takes_a_slot() -> Program:
+    return Program(add.with_options(tags=["db", "unlimited"]), (1, 2), limits=("tag:db",))
+
+
+def task_waits_for_a_slot() -> Program:
+    return Program(add.with_options(tags=["db"]), (1, 2), limits=("tag:db",), taken=5_000)
+
+
+def task_without_a_limit_for_its_tag() -> Program:
+    return Program(add.with_options(tags=["db"]), (1, 2), limits=("db",))
+
+
+def task_with_a_slot_is_retried() -> Program:
+    fail = failing_first()
+
+    @task(tags=["db"], retries=1, retry_delay_seconds=3)
+    def flaky() -> str:
+        fail()
+        return "at last"
+
+    return Program(flaky, limits=("tag:db",))
+
+
 def task_calls_a_task() -> Program:
     @task
     def outer(x: int) -> int:
@@ -261,6 +294,66 @@ def flow_returns_a_failed_future() -> Program:
     return Program(returns)
 
 
+def strict_task() -> Program:
+    return Program(add.with_options(durability="strict"), (1, 2))
+
+
+def strict_task_fails_after_a_retry() -> Program:
+    @task(durability="strict", retries=1)
+    def hopeless() -> None:
+        raise ValueError("again")
+
+    return Program(hopeless)
+
+
+def strict_task_hits_the_cache() -> Program:
+    return Program(add.with_options(durability="strict", cache_policy=INPUTS), (1, 2), before=(1, 2))
+
+
+def strict_task_is_not_ready() -> Program:
+    return Program(add.with_options(durability="strict"), (Failed(message="upstream"), 2))
+
+
+def strict_task_with_hooks() -> Program:
+    return Program(add.with_options(durability="strict", on_completion=[_bad_hook]), (1, 2))
+
+
+def strict_flow_with_child() -> Program:
+    @flow
+    def child(x: int) -> int:
+        return add(x)
+
+    @flow(durability="strict")
+    def parent() -> int:
+        return child(1) + add.with_options(durability="batched")(1)
+
+    return Program(parent)
+
+
+def strict_flow_fails() -> Program:
+    @flow(durability="strict", on_failure=[_bad_hook])
+    def broken() -> None:
+        raise ValueError("bad")
+
+    return Program(broken)
+
+
+def strict_flow_gets_bad_parameters() -> Program:
+    @flow(durability="strict")
+    def typed(x: int) -> int:
+        return x
+
+    return Program(typed, ("many",))
+
+
+def batched_flow_with_a_strict_task() -> Program:
+    @flow
+    def mixed() -> int:
+        return add(1) + add.with_options(durability="strict")(2)
+
+    return Program(mixed)
+
+
 STEADY = (
     task_succeeds,
     task_returns_nothing,
@@ -275,6 +368,10 @@ STEADY = (
     task_with_upstream_and_name,
     task_with_failing_hooks,
     task_yields,
+    task_takes_a_slot,
+    task_waits_for_a_slot,
+    task_without_a_limit_for_its_tag,
+    task_with_a_slot_is_retried,
     task_calls_a_task,
     flow_succeeds,
     flow_fails,
@@ -284,6 +381,15 @@ STEADY = (
     flow_with_failing_hooks,
     flow_times_out,
     flow_yields,
+    strict_task,
+    strict_task_fails_after_a_retry,
+    strict_task_hits_the_cache,
+    strict_task_is_not_ready,
+    strict_task_with_hooks,
+    strict_flow_with_child,
+    strict_flow_fails,
+    strict_flow_gets_bad_parameters,
+    batched_flow_with_a_strict_task,
 )
 """Programs whose operations always come in the same order."""
 

@@ -31,7 +31,7 @@ LARGE = "x" * (INLINE_LIMIT + 1)
 
 
 class Journal:
-    """The part of a store that results need: its cache entries."""
+    """The part of a store that results need: its cache entries, and its name."""
 
     def __init__(self) -> None:
         self.cached: dict[str, CachedResult] = {}
@@ -39,8 +39,14 @@ class Journal:
     def read_cached(self, key: str) -> CachedResult | None:
         return self.cached.get(key)
 
+    def read_identity(self) -> str:
+        return "the-journal"
+
 
 class BrokenJournal(Journal):
+    def read_identity(self) -> str:
+        raise StoreError("The run database runs.db is broken.")
+
     def read_cached(self, key: str) -> CachedResult | None:
         raise StoreError("The run database runs.db is broken.")
 

@@ -518,6 +518,7 @@ def test_task_runs_are_found_by_each_part_of_a_query(store: Store) -> None:
     save = task_run(flow, "save", key=key_at(NOON + SECOND, 1))
     lone = task_run(None, "save", key=key_at(NOON + 2 * SECOND, 2))
     far = task_run(elsewhere, key=key_at(NOON + 3 * SECOND, 3))
+    far.call_preview = "path='größe.csv'"
     store.write(finished_task_facts(load))
     store.write(task_facts(save, PENDING, RUNNING, FAILED))
     store.write([TaskRunCreated(lone, state(COMPLETED, name="Cached"))])
@@ -539,6 +540,11 @@ def test_task_runs_are_found_by_each_part_of_a_query(store: Store) -> None:
         (TaskRunQuery(state_names=("Cached", "Failed")), {lone, save}),
         (TaskRunQuery(tags=("x",)), {load}),
         (TaskRunQuery(created_after=NOON + SECOND, created_before=NOON + 3 * SECOND), {save, lone}),
+        (TaskRunQuery(text="SAV"), {save, lone}),
+        (TaskRunQuery(text="Irst"), {load}),
+        (TaskRunQuery(text=save.name.upper()), {save}),
+        (TaskRunQuery(text="GrößE.CSV", flow_run_keys=(elsewhere.key,)), {far}),
+        (TaskRunQuery(text="%"), set()),
     ]
     for query, expected in queries:
         assert {run.key for run in store.read_task_runs(query).items} == {run.key for run in expected}, query
@@ -617,7 +623,14 @@ def test_a_sound_store_has_nothing_to_complain_of_and_describes_itself(store: St
     store.write(flow_facts(flow, RUNNING) + finished_task_facts(task_run(flow)) + [log_line("a line", flow)])
     assert store.check() == []
     about = store.describe()
-    assert about["rows"] == {"flows": 1, "flow_runs": 1, "task_runs": 1, "cached_results": 0, "log_lines": 1}
+    assert about["rows"] == {
+        "flows": 1,
+        "flow_runs": 1,
+        "task_runs": 1,
+        "cached_results": 0,
+        "log_lines": 1,
+        "artifacts": 0,
+    }
     assert {"location", "schema_version", "bytes"} <= about.keys()
 
 

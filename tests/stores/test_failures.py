@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 
 from sluiceway.base.errors import StoreError
+from sluiceway.base.ids import RunId, new_id
 from sluiceway.model.facts import FlowRunCreated, ResultCached
+from sluiceway.model.holding import ProcessInfo
 from sluiceway.model.results import CachedResult, StoredResult
 from sluiceway.model.states import StateType
+from sluiceway.recording.reaping import reap
 from sluiceway.stores.sqlite import waiting
 from sluiceway.stores.sqlite.store import SqliteStore
-from tests.stores.making import finished_task_facts, flow_run, log_line, state, task_run
+from sluiceway.wiring.clock import SystemClock
+from tests.stores.making import NOON, finished_task_facts, flow_facts, flow_run, log_line, state, task_run
 
 NOBODY = 65_534
 
@@ -120,7 +124,7 @@ def test_a_file_without_write_permission_is_named_with_what_to_do() -> None:
 
 def limit_size(store: SqliteStore, pages: int) -> None:
     """Make the disk seem full beyond some pages: SQLite takes the same way then."""
-    store._present().writer._open().execute(f"PRAGMA max_page_count = {pages}")
+    store._present().writer._connection.read(lambda c: c.execute(f"PRAGMA max_page_count = {pages}"))
 
 
 def test_a_full_disk_is_named_nothing_of_the_batch_is_written_and_the_next_one_is_once_there_is_space(
@@ -144,7 +148,7 @@ def test_a_database_that_stays_locked_is_named_in_the_end(
 ) -> None:
     sqlite.write(finished_task_facts(task_run()))
     monkeypatch.setattr(waiting, "PATIENCE", 0)
-    sqlite._present().writer._open().execute("PRAGMA busy_timeout = 0")
+    sqlite._present().writer._connection.read(lambda c: c.execute("PRAGMA busy_timeout = 0"))
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="it stayed locked") as raised:
@@ -218,3 +222,56 @@ def test_the_file_and_its_folder_are_for_this_user_only(sqlite: SqliteStore, dat
     files = sorted(database.parent.iterdir())
     assert files[0] == database
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+# --- runs in hand -----------------------------------------------------------------------------------
+
+
+def held_run(store: SqliteStore, until: int | None = None) -> tuple[ProcessInfo, RunId]:
+    """Return a process, and a run that it has in hand."""
+    process, run = ProcessInfo(new_id(), "here", "boot", 42, NOON, None, until), flow_run()
+    store.announce_process(process)
+    assert store.hold_run(run.key, process)
+    store.write(flow_facts(run, StateType.RUNNING))
+    return process, run.key
+
+
+def test_on_a_full_disk_nobody_takes_a_run_in_hand_or_buries_a_process_and_both_is_done_once_there_is_space(
+    sqlite: SqliteStore,
+) -> None:
+    process, run = held_run(sqlite)
+    reason = "It died." * 5_000  # which needs more pages than there are
+    sqlite._holder()._connection.read(lambda c: c.execute("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="the disk is full"):
+        sqlite.bury_process(process, reason, NOON)
+    found = sqlite.read_flow_run(run)
+    assert found is not None
+    assert (found.state_name, sqlite.read_holder(run), sqlite.read_processes()) == ("Running", process, (process,))
+    assert sqlite.bury_process(process, reason, NOON) == (run,)
+
+
+def test_who_may_only_read_leaves_the_runs_of_dead_processes_as_they_are_and_is_told_why(
+    sqlite: SqliteStore, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    process, run = held_run(sqlite, until=NOON)
+    sqlite._holder()._connection.read(lambda c: c.execute("PRAGMA query_only = 1"))
+    assert reap(sqlite, None, str(database.parent), SystemClock(), 0.0) == ()
+    found = sqlite.read_flow_run(run)
+    assert found is not None
+    assert (found.state_name, sqlite.read_holder(run)) == ("Running", process)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "has not prolonged its lease" in line
+    assert f"The run database {database} cannot be used: it is read-only" in line
+
+
+def test_a_damaged_database_is_named_by_who_would_take_a_run_in_hand(sqlite: SqliteStore, database: Path) -> None:
+    process, run = held_run(sqlite)
+    sqlite.close()
+    with open(database, "r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * (database.stat().st_size - 100))
+    with closing(SqliteStore(str(database))) as store:
+        for verb in (store.read_processes, lambda: store.read_holder(run), lambda: store.hold_run(run, process)):
+            with pytest.raises(StoreError, match=r"it is damaged|it is not a database") as raised:
+                verb()
+            assert str(database) in str(raised.value)

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from sluiceway.base.errors import NewerDatabaseError, StoreError
+from sluiceway.base.ids import new_id
 from sluiceway.model.facts import TaskRunDeferred
+from sluiceway.model.holding import ProcessInfo
+from sluiceway.model.results import StoredResult
 from sluiceway.model.states import StateType
+from sluiceway.rules.outcomes import resuming
 from sluiceway.stores.sqlite.migrating import APPLICATION_ID, migrate, migrations
 from sluiceway.stores.sqlite.store import SqliteStore
-from tests.stores.making import NOON, finished_task_facts, state, task_run
+from tests.stores.making import NOON, finished_task_facts, flow_facts, flow_run, state, task_facts, task_run
 
 
 def schema(path: Path) -> set[tuple[Any, ...]]:
@@ -34,7 +38,8 @@ def test_a_fresh_schema_equals_the_sum_of_migrations(sqlite: SqliteStore, databa
 
 
 def test_migrations_are_numbered_from_one_without_gaps() -> None:
-    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+    numbers = [number for number, _ in migrations()]
+    assert numbers == list(range(1, numbers[-1] + 1))
 
 
 def test_an_upgrade_reaches_the_last_migration_and_marks_the_file(sqlite: SqliteStore, database: Path) -> None:
@@ -50,13 +55,7 @@ def test_a_database_of_the_first_schema_keeps_its_runs_and_takes_deferred_calls(
     first = tmp_path / "first.db"
     run = task_run()
     sqlite.write(finished_task_facts(run))
-    with closing(sqlite3.connect(first, isolation_level=None)) as connection:
-        migrate(connection, str(first), until=1)
-        connection.execute("ATTACH ? AS present", (str(database),))
-        for table in ("flow", "task", "logger"):
-            connection.execute(f"INSERT INTO {table} SELECT * FROM present.{table}")
-        columns = ", ".join(row[1] for row in connection.execute("PRAGMA table_info(task_run)"))
-        connection.execute(f"INSERT INTO task_run ({columns}) SELECT {columns} FROM present.task_run")
+    copied(database, first, 1)
     with closing(SqliteStore(str(first))) as store:
         later = task_run()
         store.write([TaskRunDeferred(later, state(StateType.SCHEDULED), NOON, b"call")])
@@ -66,6 +65,49 @@ def test_a_database_of_the_first_schema_keeps_its_runs_and_takes_deferred_calls(
         assert found.state_name == "Completed"
         assert store.check() == []
     assert schema(first) == schema(database)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_run_of_a_schema_that_knew_nothing_of_processes_is_taken_in_hand_with_what_it_has_recorded(
+    sqlite: SqliteStore, database: Path, tmp_path: Path, number: int
+) -> None:
+    run, ended = flow_run(), flow_run()
+    done, under_way = task_run(run), task_run(run)
+    done.call_preview, under_way.call_preview = "number=1", "number=2"
+    facts = [*flow_facts(run, StateType.PENDING, StateType.RUNNING), *flow_facts(ended, StateType.COMPLETED)]
+    kept = StoredResult("pickle", b"bytes", None, 5)
+    facts += [*finished_task_facts(done, result=kept), *task_facts(under_way, StateType.PENDING, StateType.RUNNING)]
+    sqlite.write(facts)
+    older = copied(database, tmp_path / "older.db", number)
+    with closing(SqliteStore(str(older))) as store:
+        assert (store.read_processes(), store.read_holder(run.key), store.read_call(run.key)) == ((), None, None)
+        process = ProcessInfo(new_id(), "here", "boot", 42, NOON)
+        store.announce_process(process)
+        assert store.take_flow_run(run.key, (StateType.RUNNING, 0), process, resuming(NOON)) == 1
+        steps = [(step.key, step.call_preview, step.state_type) for step in store.read_steps(run.key)]
+        assert steps == [
+            (done.key, "number=1", StateType.COMPLETED),
+            (under_way.key, "number=2", StateType.RUNNING),
+        ]
+        assert store.read_result(done.key) == kept
+        assert store.bury_process(process, "It died.", NOON) == (run.key,)
+        assert {found.key: found.state_name for found in store.read_flow_runs().items} == {
+            run.key: "Crashed",
+            ended.key: "Completed",
+        }
+        assert store.check() == []
+    assert schema(older) == schema(database)
+
+
+def copied(database: Path, older: Path, number: int) -> Path:
+    """Return a database of an earlier schema with the rows of runs, as far as it has columns for them."""
+    with closing(sqlite3.connect(older, isolation_level=None)) as connection:
+        migrate(connection, str(older), until=number)
+        connection.execute("ATTACH ? AS present", (str(database),))
+        for table in ("flow", "task", "logger", "flow_run", "task_run"):
+            columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+            connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM present.{table}")
+    return older
 
 
 def test_a_database_in_which_nothing_was_written_yet_is_taken_for_a_new_one(database: Path) -> None:

@@ -14,10 +14,12 @@ import pytest
 from sluiceway.model.queries import FlowRunQuery, LogQuery, RunOrder, TaskRunQuery
 from sluiceway.model.states import StateType
 from sluiceway.stores.cursors import run_cursor
+from sluiceway.stores.sqlite.overseeing import list_steps
 from sluiceway.stores.sqlite.reading import teach
 from sluiceway.stores.sqlite.selecting import Select, list_logs, list_runs, select_logs, select_runs
 from sluiceway.stores.sqlite.statements import load
 from sluiceway.stores.sqlite.store import SqliteStore
+from sluiceway.stores.sqlite.tallying import tally_buckets, tally_names, tally_states
 from tests.stores.making import NOON, finished_task_facts, flow_facts, flow_run, log_line, task_run
 
 TEXTS = load("reading.sql")
@@ -41,7 +43,10 @@ COMMON_PARTS: list[dict[str, Any]] = [
     {"created_after": NOON, "created_before": NOON + 1},
 ]
 FLOW_RUN_PARTS = [*COMMON_PARTS, {"flow_names": ("a",)}, {"flow_names": ("a", "b")}, {"parent": KEYS[0]}]
+FLOW_RUN_PARTS.append({"state_types": TWO_TYPES[:1], "may_resume": True})
+FLOW_RUN_PARTS += [{"started_after": NOON}, {"ended_after": NOON}, {"started_after": NOON, "started_before": NOON + 1}]
 TASK_RUN_PARTS = [*COMMON_PARTS, {"flow_run_keys": KEYS[:1]}, {"flow_run_keys": KEYS}]
+TASK_RUN_PARTS.append({"flow_run_keys": KEYS[:1], "text": "a"})
 
 
 @pytest.fixture
@@ -130,6 +135,9 @@ def test_task_runs_of_a_flow_run_are_the_only_ones_that_are_sorted(
         FlowRunQuery(names=("a",)),
         FlowRunQuery(parent=KEYS[0]),
         FlowRunQuery(roots_only=True),
+        FlowRunQuery(tags=("a",)),
+        FlowRunQuery(tags=("a", "b"), created_after=NOON, text="c"),
+        TaskRunQuery(tags=("a",)),
         TaskRunQuery(flow_run_keys=KEYS[:1]),
         TaskRunQuery(state_types=TWO_TYPES[:1]),
         TaskRunQuery(names=("a",)),
@@ -179,6 +187,12 @@ def test_what_is_asked_by_key_is_looked_up(connection: sqlite3.Connection, name:
     ("statement", "values"),
     [
         list_runs(TEXTS, FlowRunQuery(name_like="a")),
+        list_runs(TEXTS, FlowRunQuery(text="a")),
+        list_runs(TEXTS, FlowRunQuery(parameters=(("a", "1"),))),
+        list_runs(TEXTS, FlowRunQuery(duration_at_least=1)),
+        list_runs(TEXTS, FlowRunQuery(duration_at_most=1)),
+        list_runs(TEXTS, FlowRunQuery(started_before=NOON)),
+        list_runs(TEXTS, FlowRunQuery(ended_before=NOON)),
         list_runs(TEXTS, TaskRunQuery(task_names=("a",))),
         list_runs(TEXTS, TaskRunQuery(state_types=(StateType.COMPLETED,))),
         *(
@@ -195,3 +209,121 @@ def test_these_questions_and_no_others_go_through_rows_one_by_one_unless_a_run_n
 ) -> None:
     """Either no index can serve them, or it would cost every task run more than the question is worth."""
     assert walks_a_table(plan(connection, statement, values))
+
+
+# --- looking at many runs at once ---------------------------------------------------------------
+
+OVERVIEW = {**TEXTS, **load("overview.sql")}
+PLAIN = [name for name in load("overview.sql") if "{" not in OVERVIEW[name]]
+
+SMALL = {"held", "claimed", "flows of text", "tasks of text"}
+"""What goes through all rows of a table of which there are few: runs in hand, flows, tasks."""
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_an_overview_goes_through_no_more_rows_than_it_tells_of(connection: sqlite3.Connection, name: str) -> None:
+    values = dict.fromkeys(("since", "at", "most", "first", "beyond", "last", "text", "flow", "name", "place"), 1)
+    steps = plan(connection, OVERVIEW[name], [1] * OVERVIEW[name].count("?") or values)
+    scanned = [step for step in steps if re.match(r"SCAN (\w*run|flow|task|log|deferred_call|flow_run_tag)\b", step)]
+    assert all("flow_run_by_failure" in step for step in scanned) or name in SMALL, steps
+
+
+NARROW = "COVERING INDEX flow_run_by_"
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (FlowRunQuery(), "state (state=? AND key>? AND key<?)"),
+        (FlowRunQuery(roots_only=True, created_after=NOON), "state (state=? AND key>? AND key<?)"),
+        (FlowRunQuery(state_types=TWO_TYPES), "state (state=? AND key>? AND key<?)"),
+        (FlowRunQuery(tags=("a",)), "state (state=? AND key>? AND key<?)"),
+        (FlowRunQuery(flow_names=("a",)), "flow (flow=? AND key>? AND key<?)"),
+        (FlowRunQuery(flow_names=("a", "b"), roots_only=True), "flow (flow=? AND key>? AND key<?)"),
+    ],
+)
+def test_a_strip_of_states_comes_off_narrow_rows(
+    connection: sqlite3.Connection, query: FlowRunQuery, index: str
+) -> None:
+    steps = plan(connection, *tally_buckets(OVERVIEW, query, list(KEYS)))
+    assert f"SEARCH run USING {NARROW}{index}" in steps
+    assert any(
+        f"{NARROW}{index.split(' ', maxsplit=1)[0]} " in step
+        for step in plan(connection, *tally_states(OVERVIEW, query))
+    )
+    assert not walks_a_table(steps)
+    assert not walks_a_table(plan(connection, *tally_names(OVERVIEW, query)))
+
+
+@pytest.mark.parametrize("query", [FlowRunQuery(keys=KEYS), FlowRunQuery(names=("a",)), FlowRunQuery(parent=KEYS[0])])
+def test_a_strip_of_a_few_runs_begins_with_these(connection: sqlite3.Connection, query: FlowRunQuery) -> None:
+    for tally in (tally_states(OVERVIEW, query), tally_names(OVERVIEW, query)):
+        assert not walks_a_table(plan(connection, *tally))
+
+
+def test_how_a_flow_went_comes_off_narrow_rows(connection: sqlite3.Connection) -> None:
+    values = dict.fromkeys(("flow", "first", "beyond", "place"), 1)
+    for name in ("runs of flow", "median of flow"):
+        steps = plan(connection, OVERVIEW[name], values)
+        assert f"SEARCH flow_run USING {NARROW}flow (flow=? AND key>? AND key<?)" in steps
+
+
+def test_what_failed_lately_comes_off_an_index_of_failures(connection: sqlite3.Connection) -> None:
+    for name in ("failed", "count failed"):
+        steps = plan(connection, OVERVIEW[name], {"since": 1, "most": 1})
+        assert steps == [f"SEARCH flow_run USING {NARROW}failure (ended>?)"]
+
+
+@pytest.mark.parametrize("chosen", [None, KEYS])
+def test_a_timeline_is_read_along_its_flow_run_or_by_key(
+    connection: sqlite3.Connection, chosen: tuple[bytes, ...] | None
+) -> None:
+    statement, values = list_steps(OVERVIEW, KEYS[0], chosen, b"", 5)
+    steps = plan(connection, statement, values)
+    assert not walks_a_table(steps)
+    assert not sorts(steps)
+    assert any("flow_run_by" in step or "task_run_by_flow_run" in step for step in steps) == (chosen is None)
+
+
+@pytest.mark.parametrize("direction", ["", " DESC"])
+def test_the_line_at_a_position_is_found_along_the_index(connection: sqlite3.Connection, direction: str) -> None:
+    select = select_logs(TEXTS, LogQuery(flow_run_keys=KEYS[:1], number_from=5))
+    statement = OVERVIEW["place"].format(where=select.conditions(), direction=direction)
+    (step,) = plan(connection, statement, [*select.values, 3])
+    assert step == "SEARCH log USING COVERING INDEX log_by_flow_run (flow_run=? AND rowid>?)"
+
+
+def test_the_first_error_of_a_run_comes_off_an_index_of_what_is_serious(connection: sqlite3.Connection) -> None:
+    query = LogQuery(flow_run_keys=KEYS[:1], level_at_least=40)
+    assert plan(connection, *list_logs(TEXTS, query))[0] == "SEARCH log USING INDEX log_serious (flow_run=?)"
+    select = select_logs(TEXTS, query)
+    steps = plan(connection, OVERVIEW["serious"].format(where=select.conditions()), select.values)
+    assert steps == ["SEARCH log USING INDEX log_serious (flow_run=?)"]
+
+
+# --- removing -----------------------------------------------------------------------------------
+
+KEEPING = load("keeping.sql")
+
+GOES_THROUGH_ALL = {
+    "flow run count",
+    "task run count",
+    "cached bytes",
+    "row bytes",
+    "oldest and newest",
+    "stored results",
+}
+"""What counts or sums all rows: by an index where there is one, and only now and then."""
+
+
+@pytest.mark.parametrize("name", [name for name in KEEPING if not name.startswith("prepare")])
+def test_removing_goes_through_no_rows_but_those_that_are_removed(connection: sqlite3.Connection, name: str) -> None:
+    for text in (KEEPING[name] for name in KEEPING if name.startswith("prepare")):
+        connection.execute(text)
+    values = dict.fromkeys(("after", "before", "first_key", "most", "root", "key", "at", "location"), 1)
+    steps = plan(connection, KEEPING[name], values | {"keys": "[]"})
+    tables = "run|log|line|flow_run|task_run|imported|cached_result|noted|(flow|task)_run_tag|deferred_\\w+"
+    scanned = [step for step in steps if re.match(rf"SCAN ({tables})\b(?! USING COVERING INDEX)", step)]
+    assert bool(scanned) <= (name in GOES_THROUGH_ALL), steps
+    if name == "roots":
+        assert sum("ORDER BY" in step for step in steps) <= 1  # for the two short lists together

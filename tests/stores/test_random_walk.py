@@ -25,6 +25,7 @@ from sluiceway.model.facts import (
     TaskRunMoved,
     TaskRunStarted,
 )
+from sluiceway.model.overview import Attention, FlowSummary
 from sluiceway.model.queries import FlowRunQuery, LogQuery, Page, RunOrder, TaskRunQuery
 from sluiceway.model.results import NOTHING, CachedResult, StoredResult
 from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
@@ -86,6 +87,20 @@ COMMON_PARTS = {
 }
 
 
+COURSE_PARTS = {
+    "started_after": MOMENTS,
+    "started_before": MOMENTS,
+    "ended_after": MOMENTS,
+    "ended_before": MOMENTS,
+    "duration_at_least": st.sampled_from([0, 2_000_000]),
+    "duration_at_most": st.sampled_from([0, 2_000_000]),
+    "parameters": several(
+        st.sampled_from([("n", str(1 << 70)), ("f", "0.1"), ("ä", '[null,{"":"\\u0000"}]'), ("b", "1")])
+    ),
+    "text": NAMES | st.sampled_from(["A", "n", "{", "z'\"", "\0", "u0000", "!"]),
+}
+
+
 def seen(thing: Any) -> Any:
     """Return everything that a reader can see of a thing, in a form that compares."""
     if isinstance(thing, FlowRun | TaskRun):
@@ -95,6 +110,10 @@ def seen(thing: Any) -> Any:
         return [thing.type, thing.name, thing.message, thing.moment, thing.data, thing.state_details]
     if isinstance(thing, FlowInfo):
         return [thing.name, thing.created_moment]
+    if isinstance(thing, FlowSummary):
+        return [seen(thing.flow), *thing[1:]]
+    if type(thing) is tuple or isinstance(thing, Attention):
+        return [seen(item) for item in thing]
     if isinstance(thing, Page):
         return [[seen(item) for item in thing.items], thing.cursor]
     return thing
@@ -127,8 +146,11 @@ class Walk:
             self.list_task_runs,
             self.list_logs,
             self.list_flows,
+            self.look_at_flows,
+            self.look_at_runs,
             self.change_hands,
             self.check_runs,
+            self.remove_runs,
         ]
 
     def step(self) -> None:
@@ -234,8 +256,12 @@ class Walk:
             flow_names=several(FLOWS),
             parent=st.sampled_from([UNKNOWN, *(run.key for run in self.flow_runs)]),
             roots_only=st.booleans(),
+            **COURSE_PARTS,
             **COMMON_PARTS,
         )
+        self.agree("count_flow_runs_by_state", FlowRunQuery(**parts))
+        width = self.draw(st.sampled_from([1_000, 1_500_000]))
+        self.agree("read_flow_run_history", FlowRunQuery(**parts), self.draw(MOMENTS) - 1, width, 3)
         order, offset = self.draw(ORDERS), self.draw(st.integers(0, 3))
         self.walk_pages("read_flow_runs", FlowRunQuery(**parts), order=order)
         self.agree("read_flow_runs", FlowRunQuery(**parts), order=order, offset=offset, limit=2)
@@ -247,6 +273,7 @@ class Walk:
             flow_run_keys=self.keys_of(self.flow_runs),
             names=several(NAMES),
             task_names=several(FLOWS),
+            text=st.sampled_from(["a", "E-", "o", ""]),
             **COMMON_PARTS,
         )
         order, offset = self.draw(ORDERS), self.draw(st.integers(0, 3))
@@ -262,9 +289,38 @@ class Walk:
             text=NAMES | st.just("A"),
             moment_after=MOMENTS,
             moment_before=MOMENTS,
+            number_from=st.integers(1, 9),
+            number_before=st.integers(1, 9),
         )
+        self.agree("outline_logs", LogQuery(**parts))
+        self.agree("find_log", LogQuery(**parts), self.draw(st.integers(0, 2)))
+        self.search_logs(LogQuery(**parts))
         self.walk_pages("read_logs", LogQuery(**parts), newest_first=self.draw(st.booleans()))
         self.agree("count_logs", LogQuery(**parts))
+
+    def search_logs(self, query: LogQuery) -> None:
+        named = {"limit": self.draw(st.integers(1, 3)), "most": self.draw(st.integers(1, 5))}
+        named["newest_first"] = self.draw(st.booleans())
+        scan = self.agree("scan_logs", query, **named)
+        while scan.cursor is not None:
+            scan = self.agree("scan_logs", query, **named, after=scan.cursor)
+
+    def look_at_flows(self) -> None:
+        since, until = self.draw(MOMENTS), self.draw(MOMENTS) + 1_000
+        self.agree("read_flow_summaries", self.draw(several(FLOWS)), since, until, last=2)
+        self.agree("read_attention", since, until, limit=self.draw(st.integers(1, 3)))
+
+    def look_at_runs(self) -> None:
+        for run in self.flow_runs:
+            self.walk_pages("read_timeline", run.key)
+        keys = self.draw(self.keys_of([*self.flow_runs, *self.task_runs]))
+        self.agree("read_timeline", keys[0] if keys else UNKNOWN, keys=keys)
+        self.agree("read_histories", keys)
+        begun = ["", "A", "etl", "rd", "x", *(run.key.hex()[:13] for run in self.task_runs)]
+        text = self.draw(NAMES | st.sampled_from(begun))
+        found, expected = (store.search(text, limit=3) for store in (self.store, self.model))
+        for part in ("flow_runs", "task_runs", "flows", "tags"):
+            assert seen(getattr(found, part)) == seen(getattr(expected, part)), part
 
     def list_flows(self) -> None:
         self.walk_pages("read_flows", names=self.draw(st.none() | several(FLOWS)))
@@ -277,6 +333,24 @@ class Walk:
         self.agree("release_calls", owner, released)
         self.agree("read_claims")
         self.agree("count_waiting_calls")
+
+    def remove_runs(self) -> None:
+        moments = MOMENTS | st.just(NOON + 60 * 1_000_000)
+        self.walk_pages("read_roots", self.draw(moments))
+        roots = self.draw(self.keys_of([*self.flow_runs, *self.task_runs]))
+        for root in roots:
+            self.agree_about_tree(root)
+        at = self.draw(MOMENTS)
+        self.agree("remove_runs", tuple(dict.fromkeys(roots)), 1_000, at)
+        self.agree("remove_expired", at, 1_000)
+        self.agree("read_let_go", self.draw(moments))
+        found, expected = self.store.read_holdings(), self.model.read_holdings()
+        assert found[:2] == expected[:2]
+
+    def agree_about_tree(self, root: RunId) -> None:
+        found, expected = self.store.read_tree(root), self.model.read_tree(root)
+        assert found[:2] == expected[:2]
+        assert (found.unfinished is None) == (expected.unfinished is None)  # of several, each names one
 
     def check_runs(self) -> None:
         for run in (*self.flow_runs, *self.task_runs):

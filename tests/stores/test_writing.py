@@ -67,7 +67,7 @@ def test_a_run_that_is_created_and_ends_in_one_batch_is_one_row_that_is_inserted
     numbers = Numbers()
     numbers.flows["orders"] = numbers.tasks["load", "load-key"] = 1
     flow, task = flow_run(), task_run()
-    batch = fold([*flow_facts(flow, StateType.RUNNING, StateType.COMPLETED), *finished_task_facts(task)], numbers)
+    (batch,) = fold([*flow_facts(flow, StateType.RUNNING, StateType.COMPLETED), *finished_task_facts(task)], numbers)
     assert batch.complete
     assert {name for name, values in batch.rows.items() if values} == {"create_flow_runs", "create_completed_task_runs"}
 
@@ -82,7 +82,7 @@ def test_values_are_bound_without_a_search_for_adapters() -> None:
         *finished_task_facts(task_run(flow)),
         log_line("a line", flow),
     ]
-    kinds = {type(value) for values in fold(facts, Numbers()).rows.values() for value in values}
+    kinds = {type(value) for batch in fold(facts, Numbers()) for values in batch.rows.values() for value in values}
     assert kinds == {int, float, str, bytearray}, "sqlite3 searches for an adapter of None and bytes"
 
 

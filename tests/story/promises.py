@@ -54,6 +54,8 @@ DEADLINES = "drivers/test_deadlines.py::"
 PROCESSES = "runners/test_processes.py::"
 DEFERRED = "story/test_deferred_tasks.py::"
 
+LIMITS = "story/test_concurrency.py::"
+STORED_LIMITS = "stores/test_limits.py::"
 TRANSACTIONS = "story/test_transactions.py::"
 SERVER = "the server comes with a later version"
 
@@ -601,6 +603,45 @@ OTHER_PROMISES = (
     ),
 )
 
+LIMIT_PROMISES = (
+    shown(
+        '`concurrency("db", occupy=1, timeout_seconds=…)`, `rate_limit("api")`, sync and async',
+        LIMITS + "test_a_block_holds_slots_and_gives_them_back_also_when_it_raises",
+        LIMITS + "test_an_async_block_holds_slots_and_gives_them_back_also_when_it_is_cancelled",
+        LIMITS + "test_who_waits_too_long_gets_a_timeout_error_that_says_what_is_taken",
+        LIMITS + "test_a_rate_lets_a_burst_through_and_then_as_many_in_a_second_as_the_decay",
+    ),
+    shown(
+        "limits by task tag",
+        LIMITS + "test_submitted_tasks_with_a_tag_run_no_more_at_once_than_its_limit_says",
+        LIMITS + "test_async_tasks_with_a_tag_run_no_more_at_once_than_its_limit_says",
+        LIMITS + "test_tasks_in_processes_run_no_more_at_once_than_the_limit_of_their_tag_says",
+    ),
+    shown(
+        "over all processes that share the store.",
+        LIMITS + "test_of_eight_processes_that_hammer_a_limit_of_two_never_more_than_two_are_inside",
+    ),
+    shown(
+        "A slot is a row with an owner (lease) and a deadline; no counter exists.",
+        LIMITS + "test_the_slot_of_a_process_that_was_killed_comes_free_by_itself",
+        STORED_LIMITS + "test_slots_that_are_not_prolonged_come_free_at_their_time",
+        STORED_LIMITS + "test_never_are_more_slots_taken_than_there_are_however_the_verbs_and_the_time_interleave",
+    ),
+    shown(
+        "Fair queueing",
+        LIMITS + "test_threads_in_line_are_served_in_their_order",
+        STORED_LIMITS + "test_slots_go_to_who_has_waited_longest",
+        STORED_LIMITS + "test_who_wants_many_slots_is_not_starved_by_those_who_want_few",
+        STORED_LIMITS + "test_everybody_in_line_has_its_turn_whatever_each_wants",
+    ),
+    shown("strict mode for unknown names", LIMITS + "test_a_name_without_a_limit_is_an_error_when_strict"),
+    shown(
+        "`sluiceway limit ls|set|rm|who`.",
+        "cli/test_limit.py::test_a_limit_is_set_listed_changed_and_deleted",
+        "cli/test_limit.py::test_who_has_slots_and_who_waits_is_shown_with_run_and_process",
+    ),
+)
+
 SEED_PROMISES = (
     shown(
         "Make a Python function a workflow by adding the@flow decorator to it",
@@ -748,6 +789,11 @@ BAD_INPUT = (
         "cli/test_run.py::test_a_value_that_is_no_json_is_refused_with_how_to_write_it",
     ),
     shown(
+        "a limit of zero or less",
+        "cli/test_limit.py::test_a_limit_of_zero_or_less_is_refused_and_nothing_is_changed",
+        "story/test_client_limits.py::test_a_limit_of_zero_or_less_or_a_bad_decay_is_an_error_and_nothing_is_changed",
+    ),
+    shown(
         "Ctrl-C during a flow: its state says so, child processes are gone, the journal is intact.",
         BAD + "test_a_program_that_is_interrupted_ends_soon_says_so_and_leaves_its_journal_intact",
         PROCESSES + "test_however_a_program_is_ended_its_children_are_gone",
@@ -763,6 +809,7 @@ PROMISES = (
     *RUNNER_PROMISES,
     *CACHE_PROMISES,
     *OTHER_PROMISES,
+    *LIMIT_PROMISES,
     *SEED_PROMISES,
     *BAD_INPUT,
 )

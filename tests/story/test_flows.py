@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, Field
@@ -290,6 +291,20 @@ def test_with_options_leaves_the_original_as_it_was() -> None:
     assert isinstance(changed, Flow)
     assert (original.retries, original.name) == (1, "original")
     assert (changed.retries, changed.name, changed.fn) == (3, "changed", original.fn)
+
+
+def test_a_run_s_key_and_identifier_stay_with_the_flow_that_they_were_given_to() -> None:
+    @flow(durability="strict", auto_resume=2)
+    def original() -> None: ...
+
+    keyed = original.with_options(idempotency_key="monday", run_id="018f0000-0000-7000-8000-000000000000")
+    varied = keyed.with_options(retries=3, auto_resume=0, durability=None)
+    assert original.policy[-4:] == ("strict", 2, None, None)
+    assert keyed.policy[-4:] == ("strict", 2, "monday", UUID("018f0000-0000-7000-8000-000000000000"))
+    assert varied.policy[-4:] == (None, 0, "monday", UUID("018f0000-0000-7000-8000-000000000000"))
+    assert keyed.with_options().policy == keyed.policy
+    with pytest.raises(TypeError, match="no option 'run_id'"):
+        flow(run_id="018f0000-0000-7000-8000-000000000000")  # type: ignore[call-overload]
 
 
 def test_methods_can_be_flows() -> None:

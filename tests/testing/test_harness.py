@@ -186,7 +186,7 @@ def test_drain_waits_until_all_that_was_recorded_can_be_read() -> None:
 
 
 def test_drain_says_so_where_the_journal_cannot_be_written(capfd: pytest.CaptureFixture[str]) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise StoreError("The journal is full.")
 
     with test_harness() as harness:

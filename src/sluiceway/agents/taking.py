@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sluiceway.base.errors import StoreError
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.model.facts import Fact, TaskRunCreated, TaskRunMoved, TaskRunStarted
@@ -28,16 +29,17 @@ class TakingRecorder:
         self.listeners: list[Callable[[Sequence[Fact]], None]] = recorder.listeners
         """Called with each batch of facts that was written."""
         self._recorder = recorder
-        self._taken: dict[RunId, bool] = {}
+        self._taken: dict[RunId, tuple[bool, int]] = {}
 
-    def take(self, run_key: RunId, keep_errors: bool) -> None:
+    def take(self, run_key: RunId, keep_errors: bool, begun: int = 0) -> None:
         """Know a run for one that is in the journal.
 
         Args:
             run_key: The run.
             keep_errors: Whether its exception is stored.
+            begun: How many times it had started to run before, with workers that have died since.
         """
-        self._taken[run_key] = keep_errors
+        self._taken[run_key] = keep_errors, begun
 
     def leave(self, run_key: RunId) -> None:
         """Forget a run, of which nothing more is to be told.
@@ -54,11 +56,11 @@ class TakingRecorder:
             fact: The fact.
         """
         if isinstance(fact, TaskRunMoved):
-            self._recorder.record(self._with_error(fact))
+            self._recorder.record(self._completed(fact))
         elif isinstance(fact, TaskRunStarted) and fact.run.key in self._taken:
             self._start(fact.run, fact.called)
         elif isinstance(fact, TaskRunCreated) and fact.run.key in self._taken:
-            self._recorder.record(TaskRunMoved(fact.run.key, fact.state, 0))
+            self._recorder.record(self._completed(TaskRunMoved(fact.run.key, fact.state, 0)))
         else:
             self._recorder.record(fact)
 
@@ -70,16 +72,35 @@ class TakingRecorder:
         """
         return self._recorder.drain(timeout)
 
+    def settle(self) -> None:
+        """Wait until all that was recorded before is on disk.
+
+        Raises:
+            StoreError: It is not.
+        """
+        self._recorder.settle()
+
+    def when_settled(self, then: Callable[[StoreError | None], object]) -> None:
+        """Have a function called when all that was recorded before is on disk, or cannot be.
+
+        Args:
+            then: Called once, with what is in the way or None. It must not raise.
+        """
+        self._recorder.when_settled(then)
+
     def close(self) -> None:
         """Do nothing: the way into the journal belongs to the process."""
 
     def _start(self, run: TaskRun, called: Moment) -> None:
-        self._recorder.record(TaskRunMoved(run.key, stamped(PENDING, called), 0))
-        self._recorder.record(TaskRunMoved(run.key, stamped(RUNNING, run.start or called), run.run_count))
+        self.record(TaskRunMoved(run.key, stamped(PENDING, called), 0))
+        self.record(TaskRunMoved(run.key, stamped(RUNNING, run.start or called), run.run_count))
 
-    def _with_error(self, fact: TaskRunMoved) -> TaskRunMoved:
-        error = fact.state.data
-        if not (isinstance(error, Exception) and fact.state.is_final() and self._taken.get(fact.run_key)):
+    def _completed(self, fact: TaskRunMoved) -> TaskRunMoved:
+        """Return a move with what the script does not know: earlier starts, and that its exception is waited for."""
+        keep_errors, begun = self._taken.get(fact.run_key, (False, 0))
+        error, result = fact.state.data, fact.result
+        if keep_errors and isinstance(error, Exception) and fact.state.is_final():
+            result = kept_error(error)
+        elif not begun:
             return fact
-        result = kept_error(error)
-        return TaskRunMoved(fact.run_key, fact.state, fact.run_count, result, fact.name, fact.cache_key)
+        return TaskRunMoved(fact.run_key, fact.state, fact.run_count + begun, result, fact.name, fact.cache_key)

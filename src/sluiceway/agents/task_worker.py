@@ -14,8 +14,9 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
+from sluiceway.agents.resuming import Resumer
 from sluiceway.agents.taking import TakingRecorder
-from sluiceway.base.errors import StoreError
+from sluiceway.base.errors import FencedError, StoreError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.decorated import Decorated
@@ -27,6 +28,7 @@ from sluiceway.model.facts import DeferredCallEnded, TaskRunMoved
 from sluiceway.model.runs import TaskRun
 from sluiceway.model.states import State
 from sluiceway.ports.services import Services
+from sluiceway.rules.liveness import taken_for_dead
 from sluiceway.rules.outcomes import crashed, raised
 from sluiceway.wiring import deferring
 
@@ -62,10 +64,13 @@ class TaskWorker:
             raise ValueError(f"limit must be at least 1, or None for no limit, not {limit}.")
         self.tasks: dict[str, Any] = _by_key(tasks)
         self.limit: int | None = limit
-        self.owner: str = f"{platform.node()}/{os.getpid()}/{new_id().hex()}"
-        """What claimed calls are marked with: host, process, and what tells this worker from all others."""
+        self._name = f"{platform.node()}/{os.getpid()}/{new_id().hex()}"
+        self.owner: str = self._name
+        """What claimed calls are marked with: host, process, what tells this worker from all others, and in the end
+        the process as others know it: if it dies, they find its calls by that."""
         self._recorder = TakingRecorder(services.recorder)
         self._services = Services(services.settings, services.store, self._recorder, services.results, services.clock)
+        self._presence = self._services.presence = services.presence
         self._under_way: dict[RunId, _Job] = {}
         self._away: Counter[RunId] = Counter()
         """Those of them that wait for deferred runs, for how many, so that others may have their places."""
@@ -102,10 +107,14 @@ class TaskWorker:
             timeout: Seconds after which to end in any case; None for never.
 
         Raises:
-            StoreError: The journal cannot be used from the beginning.
+            StoreError: The journal cannot be used from the beginning, or others have taken this process for dead.
         """
         deadline = None if timeout is None else monotonic() + timeout
+        resumer = Resumer(self._services)
         try:
+            if self._presence is not None:
+                self.owner = f"{self._name}/{self._presence.enter().key.hex()}"
+                resumer.start()  # a process that lives for long has others' runs go on
             self._claim()
             pause = 0.0
             while not self._told_to_end and (deadline is None or monotonic() < deadline):
@@ -113,6 +122,7 @@ class TaskWorker:
                 if pause and self._rest(pause if deadline is None else min(pause, deadline - monotonic())):
                     pause = 0.0  # a run has ended: there is room, or what it was to end before
         finally:
+            resumer.close()
             self._finish()
             if self.told_to_end > 1 and self._services.runner is not None:
                 self._services.runner.abandon(self._told_to_end[-1])
@@ -125,7 +135,12 @@ class TaskWorker:
 
         Args:
             pause: The seconds before this look.
+
+        Raises:
+            FencedError: Others have taken this process for dead.
         """
+        if self._presence is not None and self._presence.fenced:
+            raise FencedError(taken_for_dead(self._presence.enter()))
         longest: float = self._services.settings.deferred_poll_interval
         try:
             return 0.0 if self._claim() else min(max(FIRST_LOOK, 2 * pause), longest)
@@ -200,7 +215,8 @@ class TaskWorker:
 
     def _run(self, job: _Job, run: TaskRun) -> None:
         task, services = self.tasks[run.task_key], self._services
-        self._recorder.take(run.key, task.policy.result.persist is not False)
+        begun, run.run_count = run.run_count, 0  # retries begin anew with each worker; deaths are no failures
+        self._recorder.take(run.key, task.policy.result.persist is not False, begun)
         try:
             context = deferring.restore(task, run, job.call.call, services, services.clock.now())
             scope.enter_tags(deferring.tags_of(job.call.call))

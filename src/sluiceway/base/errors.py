@@ -98,6 +98,14 @@ class FlowPauseTimeout(SluicewayError):
     """The flow run was paused for longer than allowed."""
 
 
+class ConcurrencySlotAcquisitionError(SluicewayError):
+    """The slots of a concurrency limit cannot be had."""
+
+
+class AcquireConcurrencySlotTimeoutError(SluicewayError, TimeoutError):
+    """The slots of a concurrency limit were not free in time."""
+
+
 # --- what a caller got wrong --------------------------------------------------------------------
 
 
@@ -163,6 +171,18 @@ class FlowVisualizationError(SluicewayError):
     """The flow cannot be drawn."""
 
 
+class NonDeterminismError(SluicewayError):
+    """The flow made another call than the one that the journal has."""
+
+
+class RunNotResumableError(NotPausedError):
+    """The run cannot be taken in hand again."""
+
+
+class RunNotStoppableError(SluicewayError):
+    """The run cannot be cancelled or suspended: it has ended, or is part of another one."""
+
+
 class MissingContextError(SluicewayError, RuntimeError):
     """There is no active run here; this works only inside a flow or task."""
 
@@ -172,6 +192,10 @@ class MissingContextError(SluicewayError, RuntimeError):
 
 class MissingResult(SluicewayError):
     """The result of the run is not at hand: it was not stored."""
+
+
+class UnreadableResult(MissingResult):
+    """The result of the run is stored, but cannot be read any more: a class of it may have gone."""
 
 
 class SerializationError(SluicewayError):
@@ -189,6 +213,10 @@ class StoreError(SluicewayError):
     """The run database could not be used."""
 
 
+class FencedError(StoreError):
+    """The process was taken for dead, and may record no more of the runs that it had in hand."""
+
+
 class NewerDatabaseError(StoreError):
     """The database was written by a newer version of Sluiceway."""
 
@@ -199,6 +227,14 @@ class ObjectNotFound(SluicewayError):
 
 class ObjectAlreadyExists(SluicewayError):
     """There is such an object in the run database already."""
+
+
+class SecretError(SluicewayError):
+    """The secret cannot be sealed or opened."""
+
+
+class ArchiveError(SluicewayError):
+    """The file does not hold a run that was exported."""
 
 
 class ConfigurationError(SluicewayError):

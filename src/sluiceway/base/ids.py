@@ -10,12 +10,12 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-RunId: TypeAlias = bytes
+RunId: TypeAlias = Annotated[bytes, 16]
 """The 16 bytes of a UUID."""
 
 _VERSION_AND_VARIANT = (7 << 76) | (0b10 << 62)

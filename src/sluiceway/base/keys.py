@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from types import MethodType
 from typing import Any
 
 
@@ -17,6 +19,19 @@ def key_of(fn: Any, name: str) -> str:
     qualified = getattr(fn, "__qualname__", None) or name
     key = f"{module}.{qualified}"
     return key if qualified.rpartition(".")[2] == name else f"{key}:{name}"
+
+
+def place_of(fn: Any) -> str | None:
+    """Return where a function is found again, `FILE.py:NAME`; None where it is within another one, or in no file.
+
+    Args:
+        fn: The function. That of an object is not found again either.
+    """
+    code = getattr(fn, "__code__", None)
+    name: str = getattr(fn, "__qualname__", "<")
+    if code is None or "<" in name or isinstance(fn, MethodType) or code.co_filename.startswith("<"):
+        return None
+    return f"{os.path.abspath(code.co_filename)}:{name}"
 
 
 def own_name(fn: Any) -> str:

@@ -8,6 +8,8 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any
 
+from sluiceway.base import masking
+
 _MOST_ITEMS = 6
 _DEEPEST = 3
 _MOST_BITS = 256
@@ -46,7 +48,8 @@ def preview(value: object, limit: int = 200) -> str:
         limit: The number of characters of the text at most.
     """
     try:
-        return cut(_text(value, limit, 0), limit)
+        text = _text(value, limit, 0)
+        return cut(masking.masked(text) if masking.forms else text, limit)
     except Exception:  # changed by another thread meanwhile, or hostile: not worth failing for
         return cut(f"{type(value).__qualname__} object", limit)
 
@@ -90,6 +93,8 @@ def _text(value: Any, limit: int, depth: int) -> str:
     if kind is int:
         bits = value.bit_length()
         return repr(value) if bits <= _MOST_BITS else f"int of {bits} bits"
+    if kind is str and masking.forms:
+        value = masking.masked(value)  # before a part of it is shown
     if kind in (str, bytes, bytearray):
         return repr(value[:limit]) + ("…" if len(value) > limit else "")
     if kind in _BRACKETS:

@@ -16,13 +16,29 @@ COMMANDS = {
     "ls": "List the runs, newest first.",
     "show": "Show a run: its tasks, times, states and error.",
     "logs": "Print what a run logged.",
+    "cancel": "Cancel a flow run, wherever it is under way.",
+    "resume": "Go on with a flow run that is paused, or whose process died.",
+    "retry": "Go on with a failed flow run where it failed.",
+    "fork": "Make a new flow run that takes over results of another.",
+    "rm": "Remove a run with all that hangs on it.",
+    "export": "Write a run into a file, for another run database.",
+    "import": "Take over a run that was exported.",
+    "ui": "Show the runs in the browser.",
+    "server": "Serve the pages and the API for others.",
     "task": "Run the deferred calls of tasks.",
+    "artifact": "Look at what code made for people to look at.",
+    "variable": "Look at variables, and set them.",
+    "secret": "Keep passwords and tokens, encrypted.",
+    "limit": "Limit how many may do something at once.",
     "config": "Print the settings and where they come from.",
     "db": "Look after the run database.",
     "doctor": "Check that everything is in order.",
     "version": "Print the version.",
 }
 """What each command does. The module of the same name holds it as `command`."""
+
+_MODULES = {"import": "import_"}
+"""Commands whose name is none for a module."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the number of the signal."""
@@ -37,7 +53,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"sluiceway.cli.{cmd_name}").command
+        command: click.Command = import_module(f"sluiceway.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

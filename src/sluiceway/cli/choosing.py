@@ -6,8 +6,10 @@ import re
 from uuid import UUID
 
 from sluiceway.base import times
+from sluiceway.base.ids import to_uuid
 from sluiceway.base.previews import on_one_line
 from sluiceway.cli.printing import Refusal, ago
+from sluiceway.model.paging import walk
 from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.ports.store import Store
@@ -37,6 +39,51 @@ def find_run(store: Store, text: str | None) -> FlowRun | TaskRun:
     if len(found) > 1:
         raise Refusal(f"{text!r} stands for several runs. Name one by its id:\n{_candidates(found)}")
     return found[0]
+
+
+def find_flow_run(store: Store, text: str) -> FlowRun:
+    """Return the flow run that is meant.
+
+    Args:
+        store: The journal.
+        text: An identifier, the first four or more characters of one, or the name of a flow run.
+
+    Raises:
+        Refusal: There is none, there are several, or it is a task run.
+    """
+    run = find_run(store, text)
+    if isinstance(run, TaskRun):
+        within = "" if run.flow_run_key is None else f", which is part of flow run {to_uuid(run.flow_run_key)}"
+        raise Refusal(f"{text!r} is the task run {run.name!r}{within}; name a flow run.")
+    return run
+
+
+def find_step(store: Store, run: FlowRun, text: str) -> TaskRun:
+    """Return the task run of a flow run that is meant: by identifier, or the first one of a task.
+
+    Args:
+        store: The journal.
+        run: The flow run.
+        text: An identifier, the first four or more characters of one, the name of a task or that of a task run.
+
+    Raises:
+        Refusal: There is none; the message names the steps that there are.
+    """
+    steps = [
+        step
+        for step in walk(
+            lambda after: store.read_task_runs(
+                TaskRunQuery(flow_run_keys=(run.key,)), order=RunOrder.OLDEST_FIRST, after=after
+            )
+        )
+        if step.parent_key is None
+    ]
+    prefix = text.replace("-", "").lower()
+    for step in steps:
+        if text in (step.task_name, step.name) or (_PREFIX.fullmatch(prefix) and step.key.hex().startswith(prefix)):
+            return step
+    known = ", ".join(dict.fromkeys(on_one_line(step.task_name) for step in steps)) or "none"
+    raise Refusal(f"Flow run {run.name!r} has no step {text!r} that its flow has called. Its steps are: {known}.")
 
 
 def _newest(store: Store) -> FlowRun:

@@ -10,7 +10,7 @@ DRAIN_SECONDS = 10.0
 
 
 def journal() -> Store:
-    """Return the store that the settings name, with all that this process recorded.
+    """Return the store that the settings name, with all that this process recorded; runs of dead processes have ended.
 
     Raises:
         StoreError: It cannot be used; the message names it and the remedy.
@@ -18,4 +18,6 @@ def journal() -> Store:
     services = wiring.services()
     if not services.recorder.drain(DRAIN_SECONDS):
         raise StoreError("What this process recorded could not be written. Find out why with: sluiceway doctor")
+    if services.presence is not None:
+        services.presence.look_around()
     return services.store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from sluiceway.base import times
 from sluiceway.base.previews import cut, on_one_line
 from sluiceway.cli.journal import journal
 from sluiceway.cli.printing import Refusal, ago, console, duration_of, json_option, print_json, state_text
+from sluiceway.cli.quantities import duration
 from sluiceway.cli.records import flow_run_record
 from sluiceway.model.queries import FlowRunQuery
 from sluiceway.model.runs import FlowRun
@@ -23,18 +23,6 @@ MAX_ROWS = 10_000
 LONGEST_NAME = 200
 """How many characters of a name are shown at most, since each row is as wide as the widest one."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
-
-def _age(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """Return the seconds of a duration such as `90s`, `15m`, `2h`, `3d` or `1w`."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip().lower())
-    if match is None:
-        raise click.BadParameter(f"{value!r} should be a number and a unit: 90s, 15m, 2h, 3d or 1w.")
-    return float(match[1]) * _SECONDS[match[2]]
-
 
 @click.command()
 @click.option(
@@ -45,7 +33,7 @@ def _age(_: click.Context, __: click.Parameter, value: str | None) -> float | No
 )
 @click.option("--flow", "flows", multiple=True, help="Only runs of this flow. Repeat for several.")
 @click.option("--tag", "tags", multiple=True, help="Only runs with this tag. Repeat to ask for all of several.")
-@click.option("--age", callback=_age, metavar="AGE", help="Only runs that are no older, such as 15m, 2h or 3d.")
+@click.option("--age", callback=duration, metavar="AGE", help="Only runs that are no older, such as 15m, 2h or 3d.")
 @click.option(
     "-n", "--limit", type=click.IntRange(1, MAX_ROWS), default=20, show_default=True, help="How many at most."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -112,3 +112,22 @@ def size_text(count: int) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], wrapping: Collection[str] = ()) -> None:
+    """Print a table, one line for each row where there is room.
+
+    Args:
+        columns: The headings.
+        rows: The texts of each row.
+        wrapping: The headings of columns that are folded where there is no room.
+    """
+    from rich.table import Table  # heavy: only commands that print for people load it
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(Text(column), no_wrap=column not in wrapping)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console().print(table)

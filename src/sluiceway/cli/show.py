@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from sluiceway.base import times
+from sluiceway.base.previews import on_one_line
 from sluiceway.cli.choosing import find_run
 from sluiceway.cli.journal import journal
-from sluiceway.cli.printing import console, json_option, print_json
+from sluiceway.cli.printing import Refusal, console, json_option, print_json
 from sluiceway.cli.records import flow_run_record, history_record, result_record, task_run_record
 from sluiceway.cli.sheet import Sheet
 from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
@@ -21,8 +23,11 @@ JSON_ROWS = 1_000
 
 @click.command()
 @click.argument("run", required=False)
+@click.option(
+    "--html", "page", metavar="FILE", help="Write the run's page into a file that needs no server; - to print it."
+)
 @json_option
-def command(run: str | None, machine_readable: bool) -> None:
+def command(run: str | None, page: str | None, machine_readable: bool) -> None:
     """Show a run: its tasks, times, states, parameters and error.
 
     RUN is the id of a flow run or task run, the beginning of one, or the name of a flow run; the newest
@@ -33,9 +38,15 @@ def command(run: str | None, machine_readable: bool) -> None:
       sluiceway show
       sluiceway show brisk-otter
       sluiceway show 0193a1b2-c3d4 --json
+      sluiceway show brisk-otter --html run.html
     """
     store = journal()
     chosen = find_run(store, run)
+    if page is not None:
+        if machine_readable:
+            raise click.UsageError("--html and --json are two forms of the same; give one of them.")
+        _write_page(store, chosen, page)
+        return
     if machine_readable:
         print_json(_record(store, chosen))
         return
@@ -44,6 +55,26 @@ def command(run: str | None, machine_readable: bool) -> None:
         sheet.print_flow_run(chosen)
     else:
         sheet.print_task_run(chosen)
+
+
+def _write_page(store: Store, run: FlowRun | TaskRun, path: str) -> None:
+    """Write the page of a flow run into a file."""
+    from sluiceway.server.pages.run.report import report  # lazy: loads the templates of the pages
+
+    if isinstance(run, TaskRun):
+        raise Refusal(f"{run.name!r} is a task run, and pages are of flow runs; name the flow run that it is part of.")
+    text = report(store, run, times.now())
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise Refusal(f"The page cannot be written into {path}: {error.strerror or error}.") from error
+    click.echo(
+        f"The page of {on_one_line(run.flow_name)} / {on_one_line(run.name)} is in {path}: {len(text):,} characters."
+    )
 
 
 def _record(store: Store, run: FlowRun | TaskRun) -> dict[str, Any]:

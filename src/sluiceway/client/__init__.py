@@ -1,4 +1,4 @@
-"""Reading back what ran: flows, runs, states, results and logs, in blocking and in async code."""
+"""Reading back what ran: flows, runs, states, results and logs, and setting limits, in blocking and in async code."""
 
 from __future__ import annotations
 

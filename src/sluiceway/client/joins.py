@@ -39,7 +39,7 @@ def flow_run_query(
     if task_run_filter is not None:
         chosen = translation.task_run_query(task_run_filter)
         runs = _few("task_run_filter", lambda after: store.read_task_runs(chosen, after=after))
-        query = query._replace(keys=_both(query.keys, (run.flow_run_key for run in runs)))
+        query = query._replace(keys=both(query.keys, (run.flow_run_key for run in runs)))
     if flow_run_filter is not None and flow_run_filter.parent_task_run_id is not None:
         query = _of_parent_tasks(store, query, flow_run_filter.parent_task_run_id)
     return query
@@ -59,8 +59,8 @@ def task_run_query(
     query = translation.task_run_query(task_run_filter)
     if flow_filter is None and flow_run_filter is None:
         return query
-    keys = _flow_run_keys(store, flow_filter, flow_run_filter)
-    return query._replace(flow_run_keys=_both(query.flow_run_keys, keys))
+    keys = flow_run_keys(store, flow_filter, flow_run_filter)
+    return query._replace(flow_run_keys=both(query.flow_run_keys, keys))
 
 
 def flows(store: Store, flow_filter: filters.FlowFilter | None) -> Iterator[FlowInfo]:
@@ -86,11 +86,16 @@ def flow_names_of_runs(
     return frozenset(run.flow_name for run in runs)
 
 
-def _flow_run_keys(
+def flow_run_keys(
     store: Store,
     flow_filter: filters.FlowFilter | None,
     flow_run_filter: filters.FlowRunFilter | None,
 ) -> Iterable[ids.RunId]:
+    """Return the flow runs that fit both filters.
+
+    Raises:
+        ValueError: They are too many.
+    """
     query = flow_run_query(store, flow_filter, flow_run_filter)
     if query.keys is not None and query == FlowRunQuery(keys=query.keys):
         return query.keys
@@ -98,12 +103,22 @@ def _flow_run_keys(
     return [run.key for run in _few(name, lambda after: store.read_flow_runs(query, after=after))]
 
 
+def task_run_keys(store: Store, task_run_filter: filters.TaskRunFilter) -> Iterable[ids.RunId]:
+    """Return the task runs that a filter chooses.
+
+    Raises:
+        ValueError: They are too many.
+    """
+    query = translation.task_run_query(task_run_filter)
+    return [run.key for run in _few("task_run_filter", lambda after: store.read_task_runs(query, after=after))]
+
+
 def _of_parent_tasks(store: Store, query: FlowRunQuery, parents: filters.FlowRunFilterParentTaskRunId) -> FlowRunQuery:
     """Narrow a query to the runs that task runs stand for."""
     if parents.any_ is None:
         return query
     runs = (store.read_task_run(ids.from_uuid(parent)) for parent in parents.any_)
-    return query._replace(keys=_both(query.keys, (run.child_flow_run_key for run in runs if run is not None)))
+    return query._replace(keys=both(query.keys, (run.child_flow_run_key for run in runs if run is not None)))
 
 
 def _few(name: str, read: Callable[[str | None], Page[T]]) -> list[T]:
@@ -114,7 +129,7 @@ def _few(name: str, read: Callable[[str | None], Page[T]]) -> list[T]:
     return rows
 
 
-def _both(chosen: Iterable[ids.RunId] | None, others: Iterable[ids.RunId | None]) -> tuple[ids.RunId, ...]:
+def both(chosen: Iterable[ids.RunId] | None, others: Iterable[ids.RunId | None]) -> tuple[ids.RunId, ...]:
     """Return the keys that are among both; no choice means all."""
     keys = dict.fromkeys(key for key in others if key is not None)
     return tuple(keys) if chosen is None else tuple(key for key in chosen if key in keys)

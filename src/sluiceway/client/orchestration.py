@@ -1,17 +1,21 @@
-"""The client: reads what the journal knows, in blocking code or in async code."""
+"""The client: reads the journal, removes runs from it, and sets limits, in blocking code or in async code."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, Self, overload
 
 from sluiceway.client.colours import Asynchronous, Blocking
-from sluiceway.client.reading import Reading
+from sluiceway.client.correcting import Correcting
+from sluiceway.client.inputs import Sending
+from sluiceway.client.keepsakes import Keepsaking
+from sluiceway.client.limits import Limiting
+from sluiceway.client.variables import Varying
 
 __all__ = ["Client", "SyncClient", "get_client"]
 
 
-class SyncClient(Reading, Blocking):
-    """Reads the journal from blocking code. `get_client(sync_client=True)` makes one.
+class SyncClient(Correcting, Sending, Keepsaking, Limiting, Varying, Blocking):
+    """Reads the journal, and sets limits, from blocking code. `get_client(sync_client=True)` makes one.
 
     Example:
         ```python
@@ -27,8 +31,10 @@ class SyncClient(Reading, Blocking):
         """Nothing is held: the store belongs to the process."""
 
 
-class Client(Reading, Asynchronous):
-    """Reads the journal from async code, by the verbs of `SyncClient`, awaited. `get_client()` makes one.
+class Client(Correcting, Sending, Keepsaking, Limiting, Varying, Asynchronous):
+    """Reads the journal, and sets limits, from async code. `get_client()` makes one.
+
+    Its verbs are those of `SyncClient`, awaited.
 
     Example:
         ```python
@@ -42,6 +48,15 @@ class Client(Reading, Asynchronous):
 
     async def __aexit__(self, *exception: object) -> None:
         """Nothing is held: the store belongs to the process."""
+
+
+def blocking(client: Client | SyncClient) -> SyncClient:
+    """Return a client for blocking code over the same journal.
+
+    Args:
+        client: The client.
+    """
+    return client if isinstance(client, SyncClient) else SyncClient(client._services)
 
 
 @overload

@@ -54,7 +54,7 @@ class Reading:
         Raises:
             ObjectNotFound: There is no such flow.
         """
-        flow = self._journal().read_flow(_key(flow_id))
+        flow = self._journal().read_flow(key_of(flow_id))
         if flow is None:
             raise ObjectNotFound(f"There is no flow with the identifier {flow_id}.")
         return flow
@@ -98,7 +98,7 @@ class Reading:
         Raises:
             ValueError: A limit or offset is out of range, or a filter on runs chooses more than 10,000.
         """
-        limit = _bounded(limit, offset)
+        limit = bounded(limit, offset)
         store = self._journal()
         names = joins.flow_names_of_runs(store, flow_run_filter, task_run_filter)
         chosen = (flow for flow in joins.flows(store, flow_filter) if names is None or flow.name in names)
@@ -116,7 +116,7 @@ class Reading:
         Raises:
             ObjectNotFound: There is no such run.
         """
-        run = self._journal().read_flow_run(_key(flow_run_id))
+        run = self._journal().read_flow_run(key_of(flow_run_id))
         if run is None:
             raise ObjectNotFound(f"There is no flow run with the identifier {flow_run_id}.")
         return self._with_result(run)
@@ -154,7 +154,7 @@ class Reading:
                     print(run.name, run.state.message)
             ```
         """
-        limit = _bounded(limit, offset)
+        limit = bounded(limit, offset)
         store = self._journal()
         query = joins.flow_run_query(store, flow_filter, flow_run_filter, task_run_filter)
         order = translation.FLOW_RUN_ORDERS[sort or FlowRunSort.ID_DESC]
@@ -206,7 +206,7 @@ class Reading:
         Raises:
             ObjectNotFound: There is no such run.
         """
-        run = self._journal().read_task_run(_key(task_run_id))
+        run = self._journal().read_task_run(key_of(task_run_id))
         if run is None:
             raise ObjectNotFound(f"There is no task run with the identifier {task_run_id}.")
         return self._with_result(run)
@@ -236,7 +236,7 @@ class Reading:
             ValueError: A limit or offset is out of range, or a filter on another list chooses
                 more than 10,000.
         """
-        limit = _bounded(limit, offset)
+        limit = bounded(limit, offset)
         store = self._journal()
         query = joins.task_run_query(store, flow_filter, flow_run_filter, task_run_filter)
         order = translation.TASK_RUN_ORDERS[sort or TaskRunSort.ID_DESC]
@@ -298,7 +298,7 @@ class Reading:
             ValueError: A limit or offset is out of range.
         """
         skipped = offset or 0
-        limit = _bounded(limit, skipped)
+        limit = bounded(limit, skipped)
         store, query = self._journal(), translation.log_query(log_filter)
         newest_first = sort is LogSort.TIMESTAMP_DESC
         lines = walk(lambda after: store.read_logs(query, after=after, newest_first=newest_first))
@@ -316,12 +316,14 @@ class Reading:
     # --- behind the verbs ---------------------------------------------------------------------------
 
     def _journal(self) -> Store:
-        """Return the store, once it has all that this process recorded."""
+        """Return the store, once it has all that this process recorded, and knows which processes are dead."""
         if not self._services.recorder.drain(DRAIN_SECONDS):
             raise StoreError(
                 f"Not all that this process recorded could be written within {DRAIN_SECONDS:.0f} s, so that "
                 "reading would miss some of it. Find out why with: sluiceway doctor"
             )
+        if self._services.presence is not None:
+            self._services.presence.look_around()
         return self._services.store
 
     def _with_result(self, run: AnyRun) -> AnyRun:
@@ -330,7 +332,7 @@ class Reading:
         return run
 
     def _history(self, run_id: UUID, what: str) -> list[State[Any]]:
-        key = _key(run_id)
+        key = key_of(run_id)
         states = [live_state(stored) for stored in self._journal().read_history(key)]
         if not states:
             raise ObjectNotFound(f"There is no {what} with the identifier {run_id}.")
@@ -339,16 +341,31 @@ class Reading:
         return states
 
 
-def _key(identifier: UUID | str) -> ids.RunId:
-    """Return the key of an identifier, which may be a text."""
+def key_of(identifier: UUID | str) -> ids.RunId:
+    """Return the key of an identifier, which may be a text.
+
+    Args:
+        identifier: The identifier.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
         return ids.from_uuid(identifier)
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"{identifier!r} is not an identifier: it should be a UUID.") from error
 
 
-def _bounded(limit: int | None, offset: int) -> int:
-    """Return the limit that holds."""
+def bounded(limit: int | None, offset: int) -> int:
+    """Return the limit that holds.
+
+    Args:
+        limit: The limit; None for the usual one.
+        offset: How many rows are passed over.
+
+    Raises:
+        ValueError: One of them is out of range.
+    """
     if offset < 0:
         raise ValueError(f"offset must not be negative; it is {offset}.")
     if limit is None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sluiceway.base import ids, times
 from sluiceway.client.schemas.sorting import FlowRunSort, TaskRunSort
+from sluiceway.model.keepsakes import ArtifactQuery, VariableQuery
 from sluiceway.model.queries import FlowRunQuery, LogQuery, RunOrder, TaskRunQuery
 from sluiceway.model.runs import FlowInfo
 from sluiceway.model.states import StateType
@@ -82,6 +83,30 @@ def log_query(chosen: filters.LogFilter | None) -> LogQuery:
         text=None if chosen.text is None else chosen.text.query,
         moment_after=None if chosen.timestamp is None else _moment(chosen.timestamp.after_),
         moment_before=None if chosen.timestamp is None else _moment(chosen.timestamp.before_),
+    )
+
+
+def artifact_query(chosen: filters.ArtifactFilter | filters.ArtifactCollectionFilter | None) -> ArtifactQuery:
+    """Return the query that a filter stands for."""
+    if chosen is None:
+        return ArtifactQuery()
+    identifiers: filters.ArtifactFilterId | None = getattr(chosen, "id", None) or getattr(chosen, "latest_id", None)
+    return ArtifactQuery(
+        ids=None if identifiers is None else _keys(identifiers.any_),
+        keys=None if chosen.key is None else _tuple(chosen.key.any_),
+        types=None if chosen.type is None else _tuple(chosen.type.any_),
+        flow_run_keys=None if chosen.flow_run_id is None else _keys(chosen.flow_run_id.any_),
+        task_run_keys=None if chosen.task_run_id is None else _keys(chosen.task_run_id.any_),
+    )
+
+
+def variable_query(chosen: filters.VariableFilter | None) -> VariableQuery:
+    """Return the query that a filter stands for."""
+    if chosen is None:
+        return VariableQuery()
+    return VariableQuery(
+        names=None if chosen.name is None else _tuple(chosen.name.any_),
+        tags=None if chosen.tags is None else _tuple(chosen.tags.all_),
     )
 
 

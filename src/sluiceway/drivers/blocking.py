@@ -12,7 +12,7 @@ from sluiceway.drivers.deadlines import DeadlineExceeded, deadline
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.performing import SHARED, Handler
 from sluiceway.drivers.prints import patch_print
-from sluiceway.engine.ops import Call, Hold, Invoke, Outcome, Settle, Sleep, Wait
+from sluiceway.engine.ops import Call, Hold, Invoke, Listen, Outcome, Settle, Sleep, Wait
 from sluiceway.ports.services import Services
 
 Result = TypeVar("Result")
@@ -90,12 +90,22 @@ def _wait(_: Services, op: Wait) -> None:
         future.wait()
 
 
-def _settle(services: Services, _: Settle) -> None:
-    services.recorder.drain()
+def _settle(services: Services, op: Settle) -> None:
+    if op.strict:
+        services.recorder.settle()
+    else:
+        services.recorder.drain()
 
 
 def _sleep(services: Services, op: Sleep) -> None:
-    services.clock.sleep(op.seconds)
+    brake = op.brake
+    services.clock.sleep(op.seconds, None if brake is None else lambda: brake.why is not None)
+
+
+def _listen(services: Services, op: Listen) -> None:
+    brake = op.brake
+    services.clock.sleep(op.seconds, None if brake is None else lambda: brake.why is not None, op.bell)
+    op.bell.rung.clear()
 
 
 HANDLERS: dict[type[Op[Any]], Handler] = {
@@ -106,4 +116,5 @@ HANDLERS: dict[type[Op[Any]], Handler] = {
     Settle: _settle,
     Wait: _wait,
     Sleep: _sleep,
+    Listen: _listen,
 }

@@ -7,12 +7,13 @@ from typing import Any
 
 from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking, iterate, performing
+from sluiceway.drivers.in_hand import Hold, ThreadHold
 from sluiceway.drivers.signals import termination_raises
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.flow import run_flow
 from sluiceway.engine.ops import Join
 from sluiceway.engine.task import run_task
-from sluiceway.model.states import COMPLETED, CRASHED, State
+from sluiceway.model.states import CANCELLED, COMPLETED, CRASHED, State
 from sluiceway.ports.services import Services
 
 Script = Coroutine[Op[Any], Any, State[Any]]
@@ -44,7 +45,7 @@ def call_task(context: TaskRunContext, colour: str, return_state: bool) -> Any:
         return state.data if state.type is COMPLETED else state.result()
     if colour == "generator":
         context.iterated = True
-        return iterate.iterate(run_task(context), services, _nothing)
+        return iterate.iterate(run_task(context), services, _beginning(context))
     return _loop_call(context, run_task(context), colour, return_state, _nothing)
 
 
@@ -60,15 +61,38 @@ def call_flow(context: FlowRunContext, colour: str, return_state: bool) -> Any:
     close = context.close
     if colour == "sync" or (return_state and colour == "generator"):
         with termination_raises(context.parent is None, services.recorder):
+            hold = ThreadHold(context) if context.outermost else None
             try:
                 state = blocking.drive(run_flow(context), services)
             finally:
+                if hold is not None:
+                    hold.release()
                 close()
             return _unless_ended(state) if return_state else state.result()
     if colour == "generator":
         context.iterated = True
-        return iterate.iterate(run_flow(context), services, close)
-    return _loop_call(context, run_flow(context), colour, return_state, close, context.parent is None)
+        return iterate.iterate(run_flow(context), services, _beginning(context))
+    return _loop_call(context, run_flow(context), colour, return_state, close)
+
+
+def _beginning(context: TaskRunContext | FlowRunContext) -> Callable[[], Callable[[], None]]:
+    """Return what is called when a generator run begins: an outermost flow run is in hand then, until it is over."""
+
+    def begin() -> Callable[[], None]:
+        if isinstance(context, TaskRunContext):
+            return _nothing
+        close_runner = context.close
+        if not context.outermost:
+            return close_runner
+        hold = Hold(context)
+
+        def close() -> None:
+            hold.release()
+            close_runner()
+
+        return close
+
+    return begin
 
 
 def _loop_call(
@@ -77,7 +101,6 @@ def _loop_call(
     colour: str,
     return_state: bool,
     close: Callable[[], None],
-    outermost: bool = False,
 ) -> Any:
     """Run a script in the caller's event loop: return a coroutine, or an async generator."""
     from sluiceway.drivers import looping  # lazy: only an async function needs asyncio
@@ -85,7 +108,7 @@ def _loop_call(
     services = context.services
     if colour == "async generator" and not return_state:
         context.iterated = True
-        return iterate.aiterate(script, services, looping.perform, close)
+        return iterate.aiterate(script, services, looping.perform, _beginning(context))
 
     async def run() -> Any:
         try:
@@ -94,7 +117,11 @@ def _loop_call(
             close()
         return _unless_ended(state) if return_state else state.result()
 
-    return looping.run_until_signalled(run, services.recorder) if outermost else run()
+    if not isinstance(context, FlowRunContext) or not context.outermost:
+        return run()
+    if context.parent is not None:
+        return looping.run_in_hand(run, context)
+    return looping.run_until_signalled(lambda: looping.run_in_hand(run, context), services.recorder)
 
 
 def _unless_ended(state: State[Any]) -> State[Any]:
@@ -104,7 +131,7 @@ def _unless_ended(state: State[Any]) -> State[Any]:
         BaseException: What ended it.
     """
     error = state.data
-    if state.type is CRASHED and isinstance(error, BaseException) and not isinstance(error, Exception):
+    if state.type in (CRASHED, CANCELLED) and isinstance(error, BaseException) and not isinstance(error, Exception):
         raise error
     return state
 

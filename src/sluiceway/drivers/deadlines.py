@@ -414,7 +414,7 @@ class _Watcher:
     def _close(self, watch: _ThreadWatch) -> None:
         self._watches.discard(watch)
         if watch._is_pending():
-            _interrupter()(watch._thread, None)
+            interrupter()(watch._thread, None)
         watch._news = None
         watch._closed = True
 
@@ -432,7 +432,7 @@ class _Watcher:
 
     def _run(self) -> None:
         try:
-            _interrupter()  # imports ctypes before anybody waits for it
+            interrupter()  # imports ctypes before anybody waits for it
             while (pause := self._look()) is not None:
                 self._bell.acquire(timeout=pause)
         except BaseException:
@@ -467,12 +467,12 @@ class _Watcher:
                 occupied.add(watch._thread)
                 watch._raised = None
                 watch._fired = watch.expired = True
-                _interrupter()(watch._thread, DeadlineExceeded)
+                interrupter()(watch._thread, DeadlineExceeded)
         return min(watch._next for watch in self._watches)
 
 
 @cache
-def _interrupter() -> Callable[[int, type[BaseException] | None], None]:
+def interrupter() -> Callable[[int, type[BaseException] | None], None]:
     """Return what has an exception raised in a thread at its next bytecode, or takes back a pending one."""
     import ctypes  # only where a worker thread has a deadline
 

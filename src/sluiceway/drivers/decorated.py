@@ -62,6 +62,16 @@ class Decorated(Generic[P, R_co]):
         self.description: str | None = given["description"] or getattr(self.fn, "__doc__", None)
         update_wrapper(self, self.fn, updated=())  # type: ignore[arg-type]  # it is callable by its subclasses
 
+    @property
+    def retries(self) -> int:
+        """How many times a failed run is tried again."""
+        return self.policy.retry.retries  # type: ignore[no-any-return]  # flows and tasks have policies of their own
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """Seconds after which a run is ended; None for never."""
+        return self.policy.timeout  # type: ignore[no-any-return]  # flows and tasks have policies of their own
+
     def varied(self, changes: dict[str, Any]) -> Self:
         """Return one of the same function with some options changed.
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from sluiceway.base.errors import FlowVisualizationError
+from sluiceway.base.errors import FlowVisualizationError, StoreError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.futures import Future, FutureList
 from sluiceway.drivers.invoke import finish_coroutine
 from sluiceway.drivers.planning import plan_task
-from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
+from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
+from sluiceway.engine.replay import Replay
 from sluiceway.engine.task import run_task
 from sluiceway.model.annotations import BaseAnnotation, unmapped
 from sluiceway.model.facts import Fact
@@ -116,7 +117,7 @@ class DrawingContext(FlowRunContext):
         forgetful = Services(services.settings, services.store, ForgetfulRecorder(), services.results, services.clock)
         called = services.clock.now()
         super().__init__(flow, run, forgetful, parameters, [], called, False, _give_runner, None, None)
-        self.replay: Replay | None = {}  # what asks for earlier results comes past `recall`
+        self.replay: Replay | None = Replay()  # so that each call comes past `draw`
         self.graph: Graph = Graph()
         self._handed_out: dict[int, tuple[Any, RunId]] = {}
         """By identity, the stand-ins that users chose, and the calls that they are of."""
@@ -139,7 +140,7 @@ class DrawingContext(FlowRunContext):
         finally:
             scope.leave(token)
 
-    def recall(self, call: TaskRunContext) -> None:
+    def draw(self, call: TaskRunContext) -> None:
         """Draw a call, and give it a function that returns a stand-in for the result.
 
         Args:
@@ -258,6 +259,13 @@ class ForgetfulRecorder:
     def drain(self, timeout: float | None = None) -> bool:
         """Return at once: there is nothing to write."""
         return True
+
+    def settle(self) -> None:
+        """Return at once: there is nothing to write."""
+
+    def when_settled(self, then: Callable[[StoreError | None], object]) -> None:
+        """Call the function at once: there is nothing to write."""
+        then(None)
 
     def close(self) -> None:
         """Release nothing."""

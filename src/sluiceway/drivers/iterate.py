@@ -18,15 +18,15 @@ from sluiceway.ports.services import Services
 Script = Coroutine[Op[Any], Any, State[Any]]
 
 
-def iterate(script: Script, services: Services, close: Callable[[], None]) -> Generator[Any, Any, Any]:
+def iterate(script: Script, services: Services, begin: Callable[[], Callable[[], None]]) -> Generator[Any, Any, Any]:
     """Yield what a run yields; return, or raise, what it comes to.
 
     Args:
         script: The script of the run.
         services: The adapters that its operations are performed with.
-        close: What to call when the run is over.
+        begin: What to call when the run begins; it returns what to call when that is over.
     """
-    handlers = blocking.HANDLERS
+    handlers, close = blocking.HANDLERS, begin()
     try:
         op = script.send(None)
         while True:
@@ -54,7 +54,7 @@ async def aiterate(
     script: Script,
     services: Services,
     perform: Callable[[Services, Op[Any]], Coroutine[Any, Any, Any]],
-    close: Callable[[], None],
+    begin: Callable[[], Callable[[], None]],
 ) -> AsyncGenerator[Any, Any]:
     """Yield what an async run yields; raise what it comes to, if it did not complete.
 
@@ -62,8 +62,9 @@ async def aiterate(
         script: The script of the run.
         services: The adapters that its operations are performed with.
         perform: Performs an operation of the asyncio driver.
-        close: What to call when the run is over.
+        begin: What to call when the run begins; it returns what to call when that is over.
     """
+    close = begin()
     try:
         op = script.send(None)
         while True:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Missing: TypeAlias = type[MissingFlowError | MissingTaskError]
 """The error where there is nothing: that of flows or that of tasks."""
 
+_from_files: set[str] = set()
+"""Names of the modules that are files which somebody named, such as the script of `sluiceway run FILE.py`."""
+
 
 def load_flow(target: str) -> AnyFlow:
     """Return the flow that a target names.
@@ -105,6 +108,15 @@ def file_of(source: str) -> str:
     if path is None or not os.path.isfile(path):
         raise MissingFlowError(f"There is no file or module {source!r}.")
     return path
+
+
+def is_script(module_name: str) -> bool:
+    """Return whether a module is a script: the program itself, or a file that was named as one.
+
+    Args:
+        module_name: The name of the module.
+    """
+    return module_name == "__main__" or module_name in _from_files
 
 
 def is_flow(value: object) -> TypeGuard[AnyFlow]:
@@ -229,6 +241,7 @@ def _load_file(path: str, missing: Missing) -> ModuleType:
         raise missing(f"{path!r} is no Python file: its name should end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    _from_files.add(spec.name)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

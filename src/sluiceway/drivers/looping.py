@@ -6,16 +6,22 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sluiceway.base.errors import StoreError
 from sluiceway.base.ops import Op
 from sluiceway.drivers import scope
+from sluiceway.drivers.in_hand import LoopHold
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
 from sluiceway.drivers.signals import termination_cancels
-from sluiceway.engine.ops import Call, Hold, Invoke, Outcome, Settle, Sleep, Wait
+from sluiceway.engine.contexts import FlowRunContext
+from sluiceway.engine.ops import Call, Hold, Invoke, Listen, Outcome, Settle, Sleep, Wait
 from sluiceway.ports.services import Services
-from sluiceway.ports.store import Recorder
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Recorder
 
 Result = TypeVar("Result")
 
@@ -95,12 +101,38 @@ async def _wait(_: Services, op: Wait) -> None:
             await future.wait_async()
 
 
-async def _settle(services: Services, _: Settle) -> None:
-    await asyncio.to_thread(services.recorder.drain)
+async def _settle(services: Services, op: Settle) -> None:
+    """Wait without blocking the loop, nor a thread for each of many that wait at once."""
+    if not op.strict:
+        await asyncio.to_thread(services.recorder.drain)
+        return
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: StoreError | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and so has whoever waited in it
+            loop.call_soon_threadsafe(_end, settled, error)
+
+    services.recorder.when_settled(tell)
+    await settled
+
+
+def _end(settled: asyncio.Future[None], error: StoreError | None) -> None:
+    if settled.done():
+        return  # whoever waited was cancelled
+    if error is None:
+        settled.set_result(None)
+    else:
+        settled.set_exception(error)
 
 
 async def _sleep(services: Services, op: Sleep) -> None:
     await services.clock.asleep(op.seconds)
+
+
+async def _listen(services: Services, op: Listen) -> None:
+    await services.clock.asleep(op.seconds, op.bell)
+    op.bell.rung.clear()
 
 
 AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
@@ -110,6 +142,7 @@ AWAITED: dict[type[Op[Any]], Callable[[Services, Any], Awaitable[Any]]] = {
     Settle: _settle,
     Wait: _wait,
     Sleep: _sleep,
+    Listen: _listen,
 }
 
 
@@ -122,6 +155,20 @@ async def perform(services: Services, op: Op[Any]) -> Any:
     """
     handler = SHARED.get(type(op))
     return await AWAITED[type(op)](services, op) if handler is None else handler(services, op)
+
+
+async def run_in_hand(run: Callable[[], Awaitable[Result]], context: FlowRunContext) -> Result:
+    """Run an outermost flow run, which can be called off.
+
+    Args:
+        run: The run.
+        context: The call.
+    """
+    hold = LoopHold(context, asyncio.get_running_loop(), asyncio.current_task())
+    try:
+        return await run()
+    finally:
+        hold.release()
 
 
 async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Recorder) -> Result:
@@ -141,15 +188,40 @@ async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Re
         return await run()
 
 
+def is_running() -> bool:
+    """Return whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def canceller(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+    """Return what cancels, from any thread, whatever runs in an event loop.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def cancel() -> None:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+
+    def from_any_thread() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(cancel)
+
+    return from_any_thread
+
+
 def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end from blocking code, in a loop of its own.
 
     Args:
         coroutine: The coroutine; where a loop runs in this thread already, it gets a thread of its own.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not is_running():
         return asyncio.run(coroutine)
     box: list[Outcome] = []
 

@@ -12,6 +12,7 @@ from sluiceway.base.tokens import PLAIN
 from sluiceway.drivers import scope
 from sluiceway.drivers.futures import Future
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
+from sluiceway.engine.replay import Identity, Step
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.upstream import Upstream
 from sluiceway.ports.services import Services
@@ -145,10 +146,19 @@ def plan_flow(
         if not references:
             parameters = without_marks(parameters)
     run = FlowRun(new_id(), policy.name, flow.version, None, None, scope.current_tags())
-    stand_in = None
+    stand_in, identity, recorded = None, None, None
+    if parent is None:
+        run.auto_resume, run.entrypoint = policy.auto_resume, flow.entrypoint
     if outer is not None and parent is not None:
+        if parent.brake.on:
+            parent.brake.heed(outer is parent and parent.outermost)
         run.parent_key, run.root_key = parent.flow_run.key, parent.flow_run.root_key
         stand_in = _stand_in(flow, run, parameters, references, outer)
+        if parent.replay is not None:
+            identity = _identity_of(stand_in, outer)
+            recorded = parent.replay.find(identity)
+        if recorded is not None:
+            _recognise(run, stand_in, recorded)
         run.parent_task_run_key = stand_in.key
     log_prints = policy.log_prints
     if log_prints is None:
@@ -157,9 +167,23 @@ def plan_flow(
     context = FlowRunContext(
         flow, run, services, parameters, references, called, log_prints, make_runner, outer, stand_in
     )
+    context.identity_here, context.recorded = identity, recorded
     if parent is not None:
         parent.adopt(context)
     return context
+
+
+def _identity_of(stand_in: TaskRun, outer: scope.Context) -> Identity:
+    """Return what the task run that stands for a child run is recognised by."""
+    return (outer.identity, stand_in.task_key, stand_in.call_hash or stand_in.call_preview, stand_in.ordinal)
+
+
+def _recognise(run: FlowRun, stand_in: TaskRun, recorded: Step) -> None:
+    """Let a child run be the one that an earlier attempt of its parent has called."""
+    child = recorded.recorded.child_flow_run_key
+    if recorded.own and child is not None:
+        run.key, stand_in.key = child, recorded.key
+    stand_in.child_flow_run_key = child or run.key
 
 
 def _stand_in(

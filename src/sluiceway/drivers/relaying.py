@@ -17,7 +17,7 @@ from sluiceway.drivers.blocking import HANDLERS, hold
 from sluiceway.drivers.calls import Script
 from sluiceway.drivers.futures import when_all_done
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.engine.ops import Hold, Outcome, Ship, Sleep, Wait
+from sluiceway.engine.ops import Hold, Outcome, Settle, Ship, Sleep, Wait
 from sluiceway.engine.task import run_task
 from sluiceway.model.states import State
 from sluiceway.rules.outcomes import crashed
@@ -75,7 +75,8 @@ class Relay:
 
     Args:
         ship: Has the function of a run called elsewhere.
-        limit: How many scripts are under way at once; those that sleep or wait for futures do not count.
+        limit: How many scripts are under way at once; those that sleep or wait for futures do not count, while
+            those that stand in line for slots do.
     """
 
     def __init__(self, ship: ShipTo, limit: int) -> None:
@@ -84,6 +85,8 @@ class Relay:
         self._lock = threading.RLock()
         self._due: deque[Step] = deque()
         self._under_way = 0
+        self._in_line = 0
+        """How many of those under way stand in line for slots of limits."""
         self._steps: deque[Step] = deque()
         self._bell = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
@@ -96,6 +99,7 @@ class Relay:
             Sleep: self._begin_sleeping,
             Wait: self._begin_waiting,
             Hold: self._begin_holding,
+            Settle: self._begin_settling,
         }
 
     def start(self, journey: Journey) -> None:
@@ -164,9 +168,9 @@ class Relay:
                 self._due.appendleft((journey, reply))
         self._admit()
 
-    def _admit(self) -> None:
+    def _admit(self, lent: int = 0) -> None:
         with self._lock:
-            while self._due and self._under_way < self._limit:
+            while self._due and self._under_way < self._limit + lent:
                 step = self._due.popleft()
                 if not step[0].dropped:
                     self._under_way += 1
@@ -274,8 +278,28 @@ class Relay:
         with self._lock:
             if self._sleeper is None:
                 self._sleeper = Sleeper()
+            if op.in_line:
+                self._stand_in_line(self._sleeper, journey, op)
+                return
         self._sleeper.sleep(journey.call.services.clock, op.seconds, lambda: self._queue(journey, None))
         self._leave()
+
+    def _stand_in_line(self, sleeper: Sleeper, journey: Journey, op: Sleep) -> None:
+        """Sleep without leaving.
+
+        Where nobody does anything else, one more script is let in each time: whoever has the slots may wait for one
+        that has no place because of those who wait for the slots.
+        """
+        self._in_line += 1
+        if self._in_line == self._under_way:
+            self._admit(lent=max(0, self._under_way + 1 - self._limit))
+
+        def go_on() -> None:
+            with self._lock:
+                self._in_line -= 1
+            self._hand_on((journey, None))
+
+        sleeper.sleep(journey.call.services.clock, op.seconds, go_on)
 
     def _begin_holding(self, journey: Journey, op: Hold) -> None:
         """Take a lock that is free at once; else wait in a thread of its own, since whoever has it may need these."""
@@ -288,6 +312,15 @@ class Relay:
         )
         waiting.start()
         self._leave()
+
+    def _begin_settling(self, journey: Journey, op: Settle) -> None:
+        """Wait for the journal, in no thread where that may take a while: many that wait share one commit."""
+        recorder = journey.call.services.recorder
+        if op.strict:
+            recorder.when_settled(lambda error: self._hand_on((journey, error and Thrown(error))))
+        else:
+            recorder.drain()
+            self._hand_on((journey, None))
 
     def _begin_waiting(self, journey: Journey, op: Wait) -> None:
         when_all_done(op.futures, lambda: self._queue(journey, None))

@@ -8,9 +8,12 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sluiceway.base.errors import TerminationSignal
-from sluiceway.ports.store import Recorder
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Recorder
 
 
 def _raise(number: int, _: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking, scope
 from sluiceway.engine import transaction as scripts
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.engine.transaction import BaseTransaction
+from sluiceway.engine.staging import BaseTransaction, Hook
 from sluiceway.model.transactions import TransactionState
 from sluiceway.ports.services import Services
 
@@ -114,7 +114,7 @@ class Transaction(Block):
         """Undo what was done here and around here, by the hooks; return whether that was still to be done."""
         return self._drive(scripts.roll_back(self))
 
-    def run_hook(self, hook: scripts.Hook, hook_type: str) -> None:
+    def run_hook(self, hook: Hook, hook_type: str) -> None:
         """Call a hook with this transaction; one that fails is logged.
 
         Args:
@@ -171,7 +171,7 @@ class AsyncTransaction(Block):
         """Undo what was done here and around here, by the hooks; return whether that was still to be done."""
         return await self._drive(scripts.roll_back(self))
 
-    async def run_hook(self, hook: scripts.Hook, hook_type: str) -> None:
+    async def run_hook(self, hook: Hook, hook_type: str) -> None:
         """Call a hook with this transaction; one that fails is logged.
 
         Args:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
-from sluiceway.base.times import SECOND
+from sluiceway.base.errors import Abort
+from sluiceway.base.times import SECOND, Moment
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.ops import ERROR, Draw, Emit, Invoke, Now, Outcome, Say
 from sluiceway.model.policies import Hooks, RetryPolicy
@@ -19,6 +21,7 @@ from sluiceway.model.states import (
     State,
     StateType,
 )
+from sluiceway.rules import outcomes
 from sluiceway.rules.retrying import delay_before, retries_left
 
 Context = TaskRunContext | FlowRunContext
@@ -71,6 +74,9 @@ async def exhaust(context: Context) -> Outcome:
             step, argument = send, None
             continue
         answer = await Emit(outcome.value)
+        brake = context.brake
+        if brake is not None and brake.why is not None and answer.error is None:  # nobody interrupts whoever iterates
+            answer.error = Abort(brake.why)
         step, argument = (send, answer.value) if answer.error is None else (throw, answer.error)
 
 
@@ -94,13 +100,32 @@ async def call_hooks(context: Context, state: State[Any] | None) -> None:
     if state is None:
         return
     chosen = _HOOKS_OF_TYPE.get(state.type)
+    brake = context.brake if state.is_final() else None
     for hook in chosen(context.policy.hooks) if chosen else ():
-        outcome = await Invoke(hook, (context.subject, context.run, state), {}, context)
+        with nullcontext() if brake is None else brake.shield():
+            outcome = await Invoke(hook, (context.subject, context.run, state), {}, context)
         if outcome.error is not None:
             name = getattr(hook, "__name__", repr(hook))
             await Say(ERROR, f"An error was encountered while running hook {name!r}", context, outcome.error)
             if not isinstance(outcome.error, Exception):
                 raise outcome.error
+
+
+def ended_by(context: Context, subject: str, error: BaseException, moment: Moment) -> State[Any]:
+    """Return the state of a run that ended with an exception: its own, or one that was to bring it to a halt.
+
+    Args:
+        context: The run.
+        subject: `Task` or `Flow`.
+        error: The exception.
+        moment: When.
+    """
+    brake = context.brake
+    if brake is not None and brake.why is not None:
+        halted = brake.verdict(error, moment, isinstance(context, FlowRunContext) and context.outermost)
+        if halted is not None:
+            return halted
+    return outcomes.raised(subject, error, moment)
 
 
 async def retry_delay(context: Context, state: State[Any]) -> float | None:
@@ -111,12 +136,15 @@ async def retry_delay(context: Context, state: State[Any]) -> float | None:
         state: The state that the last try came to.
     """
     policy: RetryPolicy = context.policy.retry
-    if not policy.retries or state.type is not FAILED or not retries_left(policy, context.run.run_count):
+    tries = context.run.run_count - context.tries_before()
+    if not policy.retries or state.type is not FAILED or not retries_left(policy, tries):
+        return None
+    if context.brake is not None and context.brake.why is not None:
         return None
     if policy.condition is not None and not await _condition_holds(context, policy.condition, state):
         return None
     chance = await Draw() if policy.jitter else 0.0
-    return delay_before(policy, context.run.run_count, chance)
+    return delay_before(policy, tries, chance)
 
 
 async def _condition_holds(context: Context, condition: Callable[..., Any], state: State[Any]) -> bool:

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sluiceway.base import times
+from sluiceway.engine.brakes import Brake
+from sluiceway.engine.replay import Identity, Replay, Step
 from sluiceway.model.runs import TaskRun
 
 if TYPE_CHECKING:
@@ -19,9 +21,8 @@ if TYPE_CHECKING:
 
     from sluiceway.base.ids import RunId
     from sluiceway.base.signatures import Signature
-    from sluiceway.engine.transaction import BaseTransaction
+    from sluiceway.engine.staging import BaseTransaction
     from sluiceway.model.policies import FlowPolicy, TaskPolicy
-    from sluiceway.model.results import StoredResult
     from sluiceway.model.runs import FlowRun
     from sluiceway.model.upstream import Upstream
     from sluiceway.ports.services import Services
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 
 Call = int | str
 """What stands for the arguments of a call: their hash, or a text that tells them in full."""
-
-Identity = tuple[Any, ...]
-"""What a task run is recognised by: the identity of its parent, task key, call, ordinal."""
-
-Replay = dict[Identity, "StoredResult"]
-"""Results of steps that completed in an earlier attempt, by identity."""
 
 
 class RunContext:
@@ -51,6 +46,7 @@ class RunContext:
         "references",
         "services",
         "signature",
+        "strict",
     )
 
     services: Services
@@ -71,6 +67,8 @@ class RunContext:
     """Whether somebody iterates over what the function yields."""
     log_prints: bool
     """Whether `print` logs."""
+    strict: bool
+    """Whether the call returns only when what came of it is on disk."""
     ordinals: dict[str, dict[Call, int]] | None
     """How many equal calls of each task this run has made."""
 
@@ -108,7 +106,22 @@ class FlowRunContext(RunContext):
         stand_in: The task run that stands for this run in its parent; None for a run of its own.
     """
 
-    __slots__ = ("_make_runner", "flow", "flow_run", "parent", "policy", "replay", "runner", "stand_in")
+    __slots__ = (
+        "_make_runner",
+        "brake",
+        "flow",
+        "flow_run",
+        "identity_here",
+        "in_order",
+        "once",
+        "parent",
+        "pauses",
+        "policy",
+        "recorded",
+        "replay",
+        "runner",
+        "stand_in",
+    )
 
     policy: FlowPolicy
     drawn: bool = False
@@ -141,8 +154,24 @@ class FlowRunContext(RunContext):
         self.ordinals: dict[str, dict[Call, int]] | None = None
         self.iterated: bool = False
         self.parent: FlowRunContext | TaskRunContext | None = parent
+        around = None if parent is None else parent.flow_context
+        self.brake: Brake = Brake() if around is None else around.brake
+        """Brings the outermost flow run, and all that it has called, to a halt."""
+        self.pauses: int = 0
+        """How many pauses the run has come to."""
         self.stand_in: TaskRun | None = stand_in
-        self.replay: Replay | None = {} if self.policy.retry.retries else None
+        self.replay: Replay | None = Replay() if self.policy.retry.retries else None
+        """What earlier attempts have recorded; None where there can be none."""
+        self.recorded: Step | None = None
+        """The run as an earlier attempt of it has recorded it; None for a new one."""
+        self.identity_here: Identity | None = None
+        """What a child run is recognised by in its parent; None for a run of its own."""
+        self.once: dict[Any, Any] = {}
+        """What calls of `run_once` came to, by run and key."""
+        self.in_order: Callable[[], bool] | None = None
+        """Tells whether the call that is about to be made follows those before in order, on a run that goes on."""
+        durability = self.policy.durability
+        self.strict: bool = (around or services).strict if durability is None else durability == "strict"
         self._make_runner = make_runner
         self.runner: Any = None
         """The task runner, once there is one."""
@@ -177,21 +206,28 @@ class FlowRunContext(RunContext):
         """The task runner of the run, started when it is first asked for."""
         if self.runner is None:
             self._make_runner(self)
+            self.brake.runners.append(self.runner)
         return self.runner
+
+    @property
+    def outermost(self) -> bool:
+        """Whether no other flow run has called this one."""
+        return self.flow_run.parent_key is None
 
     def unfinished(self) -> list[Upstream]:
         """Return the futures of submitted tasks that have not ended."""
         return [] if self.runner is None else self.runner.unfinished()
 
-    def recall(self, call: TaskRunContext) -> StoredResult | None:
-        """Return the result that a call had in an earlier attempt; None if it has to be made.
+    def tries_before(self) -> int:
+        """Return how many times the run had started before this attempt."""
+        return 0 if self.recorded is None else self.recorded.recorded.run_count
 
-        What a generator yielded while somebody iterated over it was not kept.
+    def draw(self, call: TaskRunContext) -> None:
+        """Draw a call of a task instead of making it. Here: nothing, as the flow is not drawn.
 
         Args:
-            call: A call of a task, about to be made.
+            call: The call; its parameters are resolved.
         """
-        return None if self.replay is None or call.iterated else self.replay.get(call.identity)
 
     def adopt(self, child: FlowRunContext) -> None:
         """Take note of a call of a child flow that is about to be made. Here: nothing.
@@ -203,6 +239,10 @@ class FlowRunContext(RunContext):
     def start_over(self) -> None:
         """Forget the calls that were counted, since the flow is about to make them again."""
         self.ordinals = None
+        self.pauses = 0
+        self.once.clear()
+        if self.replay is not None:
+            self.replay.start_over()
 
     def abandon(self, error: BaseException) -> None:
         """Drop the submitted tasks that have not ended.
@@ -257,14 +297,38 @@ class TaskRunContext(RunContext):
         "ordinal",
         "outer",
         "policy",
+        "recorded",
         "remote",
+        "slots",
+        "staged",
         "started",
         "tags",
         "task",
         "transaction",
+        "unlike_most",
     )
 
     policy: TaskPolicy
+    flow_context: FlowRunContext | None
+    """The flow run that it belongs to; None outside flows."""
+    strict: bool
+    """Whether the call returns only when what came of it is on disk."""
+    unlike_most: bool
+    """Whether there is more to see to than the call: earlier attempts of the flow run, or slots of limits."""
+    started: times.Moment
+    """When it began; later than it was called, if it waited for a thread."""
+    remote: bool
+    """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
+    abandoned: bool
+    """Whether the flow run that it belongs to was ended from outside, and has said what became of it."""
+    transaction: BaseTransaction | None
+    """The transaction that the run has of its own; made when somebody asks for it, or there is one around."""
+    staged: bool
+    """Whether it completed in a transaction that had yet to be committed or rolled back."""
+    recorded: Step | None
+    """The run as an earlier attempt of the flow run has recorded it; None for a new one."""
+    slots: Any
+    """What the run needs of the limits by its tags; found out when it begins."""
 
     def __init__(
         self,
@@ -291,8 +355,7 @@ class TaskRunContext(RunContext):
         self.parameters = parameters
         self.references = references
         self.called = called
-        self.started: times.Moment = called
-        """When it began; later than it was called, if it waited for a thread."""
+        self.started = called
         self.tags: frozenset[str] = tags
         self.call_hash: int = call_hash
         self.call_preview: str = call_preview
@@ -300,21 +363,47 @@ class TaskRunContext(RunContext):
         self.inputs: Mapping[str, tuple[RunId, ...]] | None = inputs
         self.ordinals: dict[str, dict[Call, int]] | None = None
         self.iterated: bool = False
-        self.remote: bool = False
-        """Whether the function is called elsewhere, by a driver that knows how to `Ship`."""
-        self.abandoned: bool = False
-        """Whether the flow run that it belongs to was ended from outside, and has said what became of it."""
-        self.transaction: BaseTransaction | None = None
-        """The transaction that the run has of its own; made when somebody asks for it, or there is one around."""
+        self.remote = self.abandoned = self.staged = self.unlike_most = False
+        self.transaction = self.slots = None
         self._run: TaskRun | None = None
+        self.recorded = None
+        flow = self.flow_context = None if outer is None else outer.flow_context
+        if policy.durability is None:
+            self.strict = services.strict if flow is None else flow.strict
+        else:
+            self.strict = policy.durability == "strict"
         if outer is None:
-            self.flow_context: FlowRunContext | None = None
             self.ordinal: int = 0
             self.log_prints: bool = bool(policy.log_prints)
         else:
-            self.flow_context = outer.flow_context
             self.ordinal = outer.next_ordinal(policy.task_key, call_hash or call_preview)
             self.log_prints = outer.log_prints if policy.log_prints is None else policy.log_prints
+            if flow is not None and (flow.replay is not None or flow.brake.on):
+                self._look_around(flow, outer)
+
+    def _look_around(self, flow: FlowRunContext, outer: FlowRunContext | TaskRunContext) -> None:
+        """See whether the flow run is to come to a halt; recognise the call, if an earlier attempt has made it, too.
+
+        Raises:
+            Abort: The flow run is to end.
+            Pause: It is to be suspended.
+            NonDeterminismError: It is another call than the one that was recorded.
+        """
+        flow.brake.heed(outer is flow and flow.outermost)
+        replay = flow.replay
+        if replay is None:
+            return
+        self.unlike_most = True
+        self.recorded = replay.find(self.identity)
+        if self.recorded is None:
+            if replay.checked and outer is flow and flow.in_order is not None and flow.in_order():
+                replay.refuse_another((), self.policy.task_key, f"{self.policy.name}({self.call_preview or ''})")
+        elif self.recorded.own:
+            self.key = self.recorded.key
+
+    def tries_before(self) -> int:
+        """Return how many times the run had started before this attempt of the flow run."""
+        return self.recorded.recorded.run_count if self.recorded is not None and self.recorded.own else 0
 
     @property
     def task_run(self) -> TaskRun:
@@ -372,7 +461,12 @@ class TaskRunContext(RunContext):
     def forget_result(self) -> None:
         """Have the call be made again in a later attempt of the flow run, since what it did was undone."""
         if self.replay is not None:
-            self.replay.pop(self.identity, None)
+            self.replay.forget(self.identity)
+
+    @property
+    def brake(self) -> Brake | None:
+        """Brings the flow run that it belongs to to a halt; None outside flows."""
+        return None if self.flow_context is None else self.flow_context.brake
 
     @property
     def flow_parameters(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from sluiceway.base.ops import Op
 
 if TYPE_CHECKING:
     from sluiceway.base.times import Moment
+    from sluiceway.engine.brakes import Brake
+    from sluiceway.engine.replay import Replay, Step
     from sluiceway.model.policies import ResultPolicy
     from sluiceway.model.results import CachedResult, StoredResult
 
@@ -36,6 +38,12 @@ class Outcome:
         self.error: BaseException | None = error
         self.moment: Moment = moment
         self.timeout: str | None = timeout
+
+    def get(self) -> Any:
+        """Return the value, or raise what was raised instead."""
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
 class Now(Op["Moment"]):
@@ -104,6 +112,32 @@ class Hold(Op[Outcome]):
         self.holder: str = holder
 
 
+class Limits(Op[Any]):
+    """Ask for the slots that a task run needs by its tags; None where there is no such limit.
+
+    Args:
+        context: The run.
+    """
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Any) -> None:
+        self.context: Any = context
+
+
+class Take(Op[Any]):
+    """Take slots of limits if they are free and it is their turn; else stand in line for them.
+
+    Args:
+        slots: What is to be taken.
+    """
+
+    __slots__ = ("slots",)
+
+    def __init__(self, slots: Any) -> None:
+        self.slots: Any = slots
+
+
 class Join(Op[Any]):
     """Ask for the transaction of a task run; None where there is none.
 
@@ -146,9 +180,17 @@ class Wait(Op[None]):
 
 
 class Settle(Op[None]):
-    """Wait until the facts that were told before are durable."""
+    """Wait until the facts that were told before are written, for other processes to read.
 
-    __slots__ = ()
+    Args:
+        strict: Whether they are to be on disk, too, where they outlive a loss of power; that they cannot be is a
+            `StoreError` then.
+    """
+
+    __slots__ = ("strict",)
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict: bool = strict
 
 
 class Sleep(Op[None]):
@@ -156,12 +198,34 @@ class Sleep(Op[None]):
 
     Args:
         seconds: How long.
+        brake: What cuts it short, in threads that nothing else interrupts.
+        in_line: Whether it is a wait for slots of limits. Where places are few, it keeps the one it has: who is next in
+            line is to be able to go on.
     """
 
-    __slots__ = ("seconds",)
+    __slots__ = ("brake", "in_line", "seconds")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, brake: Brake | None = None, in_line: bool = False) -> None:
         self.seconds: float = seconds
+        self.brake: Brake | None = brake
+        self.in_line: bool = in_line
+
+
+class Listen(Op[None]):
+    """Let time pass, until somebody rings.
+
+    Args:
+        seconds: How long at most.
+        bell: What they ring.
+        brake: What cuts it short as well, in threads that nothing else interrupts.
+    """
+
+    __slots__ = ("bell", "brake", "seconds")
+
+    def __init__(self, seconds: float, bell: Any, brake: Brake | None = None) -> None:
+        self.seconds: float = seconds
+        self.bell: Any = bell
+        self.brake: Brake | None = brake
 
 
 class Draw(Op[float]):
@@ -198,6 +262,34 @@ class Open(Op[Outcome]):
         self.stored: StoredResult = stored
 
 
+class Remember(Op[Any]):
+    """Ask for what earlier attempts of a flow run have recorded, down to the last fact told: a `Replay`.
+
+    Args:
+        context: The call that goes on with the run.
+        like: The `Replay` that says what is to be done with it: that of the run around, or an empty one.
+    """
+
+    __slots__ = ("context", "like")
+
+    def __init__(self, context: Any, like: Replay) -> None:
+        self.context: Any = context
+        self.like: Replay = like
+
+
+class Recall(Op[Outcome]):
+    """Read what a recorded step came to: the value that it returned, or the exception that it raised.
+
+    Args:
+        step: The step.
+    """
+
+    __slots__ = ("step",)
+
+    def __init__(self, step: Step) -> None:
+        self.step: Step = step
+
+
 class Keep(Op["StoredResult"]):
     """Store the value that a run returned.
 
@@ -205,11 +297,13 @@ class Keep(Op["StoredResult"]):
         value: The value.
         policy: How results are kept.
         key: A name for it in a storage of the policy's own.
+        durable: Whether it is to be on disk.
     """
 
-    __slots__ = ("key", "policy", "value")
+    __slots__ = ("durable", "key", "policy", "value")
 
-    def __init__(self, value: Any, policy: ResultPolicy, key: str | None = None) -> None:
+    def __init__(self, value: Any, policy: ResultPolicy, key: str | None = None, durable: bool = False) -> None:
+        self.durable: bool = durable
         self.value: Any = value
         self.policy: ResultPolicy = policy
         self.key: str | None = key
@@ -235,16 +329,18 @@ class Say(Op[None]):
 
     Args:
         level: The level of the standard `logging` module.
-        message: The line.
+        message: The line, or what makes it: for lines that nobody reads as a rule, but each run would pay for.
         scope: The run that it is about.
         error: An exception to show with it.
     """
 
     __slots__ = ("error", "level", "message", "scope")
 
-    def __init__(self, level: int, message: str, scope: Any, error: BaseException | None = None) -> None:
+    def __init__(
+        self, level: int, message: str | Callable[[], str], scope: Any, error: BaseException | None = None
+    ) -> None:
         self.level: int = level
-        self.message: str = message
+        self.message: str | Callable[[], str] = message
         self.scope: Any = scope
         self.error: BaseException | None = error
 

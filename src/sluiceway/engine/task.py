@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from sluiceway.base.errors import ConfigurationError, HashError, MissingResult
+from sluiceway.base.errors import ConfigurationError, HashError
+from sluiceway.base.ops import Op
 from sluiceway.base.times import SECOND
-from sluiceway.engine.calling import call, call_hooks, chosen_name, retry_delay
+from sluiceway.engine.calling import call, call_hooks, chosen_name, ended_by, retry_delay
 from sluiceway.engine.contexts import TaskRunContext
 from sluiceway.engine.ops import (
     DEBUG,
     ERROR,
-    INFO,
     WARNING,
     Hold,
     Invoke,
     Join,
     Keep,
+    Limits,
     Load,
     Now,
     Open,
@@ -29,12 +30,13 @@ from sluiceway.engine.ops import (
     Sleep,
     Wait,
 )
+from sluiceway.engine.recalling import kept_failure, noted, recalled_task, reopen
 from sluiceway.engine.transaction import settle_run
-from sluiceway.model.facts import ResultCached, TaskRunCreated, TaskRunMoved, TaskRunStarted
+from sluiceway.model.facts import ResultCached, TaskRunCreated, TaskRunMoved, TaskRunReopened, TaskRunStarted
 from sluiceway.model.policies import NO_HOOKS
 from sluiceway.model.results import NOTHING, CachedResult, StoredResult
 from sluiceway.model.runs import TaskRun
-from sluiceway.model.states import COMPLETED, PENDING, RUNNING, State
+from sluiceway.model.states import COMPLETED, PENDING, RUNNING, SCHEDULED, State
 from sluiceway.model.transactions import IsolationLevel
 from sluiceway.rules import outcomes
 from sluiceway.rules.resolution import resolve, resolved_result
@@ -42,22 +44,38 @@ from sluiceway.rules.resolution import resolve, resolved_result
 _MAY_TELL_STATE = (State, list, tuple, set)
 
 
-async def run_task(context: TaskRunContext) -> State[Any]:
-    """Run a task, from its creation to its final state, which is returned.
+def run_task(context: TaskRunContext) -> Coroutine[Op[Any], Any, State[Any]]:
+    """Return the script that runs a task, from its creation to its final state, which it returns.
 
     Args:
         context: The call.
     """
-    run, policy = context.task_run, context.policy
+    return _within_limits(context) if context.tags else _run(context)
+
+
+async def _within_limits(context: TaskRunContext) -> State[Any]:
+    """Run a task that has to heed the limits by its tags, if there are any."""
+    slots = context.slots = await Limits(context)
+    if slots is None:
+        return await _run(context)
+    context.unlike_most = True
     try:
-        if context.references or policy.run_name is not None:
-            blocked = await prepare(context)
-            if blocked is not None:
-                return blocked
+        return await _run(context)
+    finally:
+        slots.give_back()  # no operation, since the script may be torn apart
+
+
+async def _run(context: TaskRunContext) -> State[Any]:
+    run, policy, unlike_most = context.task_run, context.policy, context.unlike_most
+    try:
+        if context.references or policy.run_name is not None or (unlike_most and _begins_otherwise(context)):
+            settled = await prepare(context)
+            if settled is not None:
+                return settled
         else:
             run.start, run.run_count = context.started, 1
             await TaskRunStarted(run, context.called)
-        if policy.plain and context.replay is None:
+        if policy.plain and not (unlike_most and _is_drawn(context)):
             outcome = await _attempt(context)
             state = _completed(outcome) or await _seen_through(context, outcome)
             stored = None
@@ -65,8 +83,8 @@ async def run_task(context: TaskRunContext) -> State[Any]:
                 stored = NOTHING if state.data is None else await _kept(context, state, None)
         else:
             state, stored = await _perform(context)
-        if context.transaction is not None or state.type is not COMPLETED:
-            await settle_run(context, state)
+        if unlike_most or context.transaction is not None or state.type is not COMPLETED:
+            stored = await _see_to(context, state, stored)
         if context.abandoned:
             return state
         run.state, run.end = state, state.moment
@@ -75,32 +93,72 @@ async def run_task(context: TaskRunContext) -> State[Any]:
         raise
     except BaseException as error:
         # Whatever tears through the script itself, such as Ctrl-C between two operations, is recorded.
-        await _enter(run, outcomes.crashed("Task", error, await Now()))
+        await _crash(context, error)
         raise
-    if state.type is not COMPLETED or policy.hooks is not NO_HOOKS:
-        await _announce(context, state)
+    if context.strict or state.type is not COMPLETED or policy.hooks is not NO_HOOKS:
+        await _conclude(context, state)
     return state
 
 
-async def _announce(context: TaskRunContext, state: State[Any]) -> None:
-    """Say what a run came to if that is not what it should, and call the hooks."""
+def _begins_otherwise(context: TaskRunContext) -> bool:
+    """Return whether a run does not begin at once: it waits for slots, or an earlier attempt has recorded it."""
+    return context.slots is not None or context.recorded is not None
+
+
+def _is_drawn(context: TaskRunContext) -> bool:
+    return context.flow_context is not None and context.flow_context.drawn
+
+
+async def _see_to(context: TaskRunContext, state: State[Any], stored: StoredResult | None) -> StoredResult | None:
+    """See to what most runs have nothing to do with: transactions, failures, further attempts of the flow run.
+
+    Returns:
+        What is stored of the result, or of the exception.
+    """
+    if context.transaction is not None or state.type is not COMPLETED:
+        await settle_run(context, state)
+        stored = stored or await kept_failure(context, state)
+    if context.replay is not None:
+        context.replay.note(context.identity, noted(context.task_run, state, stored))
+    return stored
+
+
+async def _crash(context: TaskRunContext, error: BaseException) -> None:
+    """Say what ended a run, unless the flow run that it belongs to has said it."""
+    moment, brake = await Now(), context.brake
+    halted = None if brake is None else brake.verdict(error, moment)
+    if not context.abandoned:
+        await _enter(context.task_run, halted or outcomes.crashed("Task", error, moment))
+
+
+async def _conclude(context: TaskRunContext, state: State[Any]) -> None:
+    """Wait for the disk if the run is strict, say what it came to if that is not what it should, call the hooks."""
+    if context.strict:
+        await Settle(strict=True)
     if state.type is not COMPLETED:
         await Say(ERROR, f"Finished in state {state}", context)
     await call_hooks(context, state)
 
 
 async def prepare(context: TaskRunContext) -> State[Any] | None:
-    """Wait for the upstream runs of a call, resolve its parameters, name the run, and start it.
+    """Wait for the upstream runs of a call, resolve its parameters, name the run, take its slots, and start it.
 
     Args:
         context: The call, whose parameters are changed.
 
     Returns:
-        The state of a run that cannot start, because an upstream run did not complete; else None.
+        The state of a run that cannot start, because an upstream run did not complete, or need not, because an
+        earlier attempt has; else None.
     """
     run = context.task_run
+    if context.recorded is not None and (recalled := await recalled_task(context, context.recorded)) is not None:
+        return recalled
     run.state = outcomes.stamped(PENDING, context.called)
-    await TaskRunCreated(run, run.state)
+    if context.recorded is not None and context.recorded.own:
+        reopen(run, context.recorded)
+        await TaskRunReopened(run.key, run.state)
+    else:
+        await TaskRunCreated(run, run.state)
     unfinished = [r.source for r in context.references if not isinstance(r.source, State) and not r.source.done()]
     if unfinished:
         await Wait(unfinished)
@@ -114,9 +172,13 @@ async def prepare(context: TaskRunContext) -> State[Any] | None:
     if blocked is not None:
         await Say(ERROR, f"Finished in state {blocked}", context)
         await _enter(run, blocked)
+        if context.strict:
+            await Settle(strict=True)
         return blocked
-    if context.policy.run_name is not None:
+    if context.policy.run_name is not None and run.given_name is None:
         run.given_name = await chosen_name(context)
+    if context.slots is not None:
+        await _take_slots(context)
     await _enter(run, outcomes.stamped(RUNNING, await Now()))
     return None
 
@@ -127,11 +189,9 @@ async def _perform(context: TaskRunContext) -> tuple[State[Any], StoredResult | 
     Returns:
         The final state, and what is stored of the result.
     """
+    if context.flow_context is not None and _is_drawn(context):
+        context.flow_context.draw(context)
     policy, key = context.policy, None
-    if context.replay is not None:
-        recalled = await _recall(context)
-        if recalled is not None:
-            return recalled
     if policy.hooks is not NO_HOOKS:
         await call_hooks(context, context.task_run.state)
     txn = await Join(context, bool(policy.hooks.commit or policy.hooks.rollback))
@@ -174,7 +234,7 @@ async def _alone(context: TaskRunContext, key: str) -> tuple[State[Any], StoredR
 
 async def _find_or_make(context: TaskRunContext, key: str | None) -> tuple[State[Any], StoredResult | None]:
     """Take the result from the cache, or call the function."""
-    replay, txn = context.replay, context.transaction
+    txn = context.transaction
     cached = await _from_cache(context, key)
     if cached is not None:
         if txn is not None:
@@ -183,8 +243,6 @@ async def _find_or_make(context: TaskRunContext, key: str | None) -> tuple[State
     outcome = await _attempt(context)
     state = _completed(outcome) or await _seen_through(context, outcome)
     stored = await _kept(context, state, key) if _is_to_be_kept(context, state) else None
-    if replay is not None and stored is not None and stored.why_not is None and not context.iterated:
-        replay[context.identity] = stored
     return state, stored
 
 
@@ -220,11 +278,27 @@ async def _seen_through(context: TaskRunContext, outcome: Outcome) -> State[Any]
         if delay > 0:
             wakes = state.moment + round(delay * SECOND)
             await _enter(run, outcomes.awaiting_retry(state.message, wakes, state.moment))
-            await Sleep(delay)
+            if context.slots is not None:
+                context.slots.rest()
+            await Sleep(delay, context.brake)
+            if context.brake is not None:
+                context.brake.heed(outermost=False)
+            if context.slots is not None:
+                await _take_slots(context)
         await _enter(run, outcomes.stamped(RUNNING, await Now(), "Retrying"))
         if context.policy.hooks is not NO_HOOKS:
             await call_hooks(context, run.state)
         outcome = await _attempt(context)
+
+
+async def _take_slots(context: TaskRunContext) -> None:
+    """Take the slots that a run needs by its tags. While it waits for them, its state says so."""
+    from sluiceway.engine.slots import take  # lazy: few programs have limits
+
+    async def wait() -> None:
+        await _enter(context.task_run, outcomes.stamped(SCHEDULED, await Now(), "AwaitingConcurrencySlot"))
+
+    await take(context.slots, wait, context.brake)
 
 
 def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
@@ -232,11 +306,13 @@ def _verdict(context: TaskRunContext, outcome: Outcome) -> State[Any]:
     if outcome.timeout is not None and context.policy.timeout is not None:
         return outcomes.timed_out("Task", context.policy.timeout, outcome.timeout, outcome.moment)
     if outcome.error is not None:
-        return outcomes.raised("Task", outcome.error, outcome.moment)
+        return ended_by(context, "Task", outcome.error, outcome.moment)
     return _completed(outcome) or outcomes.told(outcome.value, outcome.moment)
 
 
 async def _say_failure(context: TaskRunContext, state: State[Any], delay: float | None) -> None:
+    if context.brake is not None and context.brake.why is not None:
+        return  # its end says it all
     error = state.data if isinstance(state.data, BaseException) else None
     retry = context.policy.retry
     if delay is not None:
@@ -317,10 +393,10 @@ async def _kept(context: TaskRunContext, state: State[Any], key: str | None) -> 
         return NOTHING
     policy = context.policy.result
     name = key if key is not None else _storage_key(context)
-    stored = await Keep(state.data, policy, name)
+    stored = await Keep(state.data, policy, name, context.strict)
     if stored.why_not is not None:
         state.state_details.untrackable_result = stored.why_not
-        loud = policy.persist or context.policy.cache is not None
+        loud = policy.persist or context.policy.cache is not None or context.strict
         await Say(WARNING if loud else DEBUG, f"The result was not stored: {stored.why_not}", context)
     elif key is not None:
         expiration = context.policy.cache_expiration
@@ -338,17 +414,3 @@ def _storage_key(context: TaskRunContext) -> str | None:
     """Return the name that the task gives its stored result, its template filled in."""
     template = context.policy.result.storage_key
     return None if template is None else template.format(**context.parameters, parameters=context.parameters)
-
-
-async def _recall(context: TaskRunContext) -> tuple[State[Any], StoredResult] | None:
-    """Return the state of a step that completed in an earlier attempt, if its result is at hand."""
-    stored = None if context.flow_context is None else context.flow_context.recall(context)
-    if stored is None:
-        return None
-    outcome = await Open(stored)
-    if isinstance(outcome.error, MissingResult):
-        await Say(INFO, f"The earlier result is not at hand, so the task runs again: {outcome.error}", context)
-        return None
-    if outcome.error is not None:
-        raise outcome.error
-    return outcomes.stamped(COMPLETED, outcome.moment, data=outcome.value), stored

@@ -1,282 +1,23 @@
 """The life of a transaction: how it begins, is committed, and is rolled back.
 
-Transactions form a tree. Each `with transaction()` is one, and so is each task run in it. Nobody has to know of
-the colour of a hook or a store: what is called goes through operations.
+Nobody has to know of the colour of a hook or a store: what is called goes through operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Awaitable
+from contextlib import nullcontext
+from typing import Any
 
-from sluiceway.base.errors import ConfigurationError, InvalidOptionError, SerializationError
-from sluiceway.base.ids import new_id
+from sluiceway.base.errors import SerializationError
 from sluiceway.engine.contexts import TaskRunContext
-from sluiceway.engine.ops import ERROR, INFO, WARNING, Call, Invoke, Join, Outcome, Publish, Say, Settle
-from sluiceway.model.annotations import NotSet
-from sluiceway.model.facts import ResultCached
+from sluiceway.engine.ops import ERROR, INFO, WARNING, Call, Invoke, Join, Now, Outcome, Publish, Say, Settle
+from sluiceway.engine.staging import BaseTransaction, Hook
+from sluiceway.model.facts import ResultCached, TaskRunReopened, TaskRunSettled, TaskRunStaged
 from sluiceway.model.states import COMPLETED, State
-from sluiceway.model.transactions import CommitMode, IsolationLevel, TransactionState
+from sluiceway.model.transactions import CommitMode, TransactionState
+from sluiceway.rules.outcomes import rolled_back
 from sluiceway.rules.transactions import Ending, ending
-
-if TYPE_CHECKING:
-    from sluiceway.engine.contexts import FlowRunContext
-    from sluiceway.model.policies import ResultPolicy
-    from sluiceway.model.results import CachedResult
-
-Hook = Callable[..., Any]
-
-
-class BaseTransaction:
-    """What sync and async transactions have in common. Made by `transaction` and `atransaction`.
-
-    Args:
-        store: Where the result is kept.
-        key: The name that it is kept by; None for not to keep it.
-        children: The transactions within, in the order they came.
-        commit_mode: When it is committed; None for as the transaction around it, or `LAZY`.
-        isolation_level: What transactions of one key see of each other; None for as around it.
-        state: How far it is.
-        on_commit_hooks: What to call when it is committed.
-        on_rollback_hooks: What to call when it is rolled back.
-        overwrite: Whether to run in any case, and replace the result.
-        logger: Where it tells what it does; by default the log of the run.
-        write_on_commit: Whether the staged value is written to the store.
-
-    Raises:
-        InvalidOptionError: There is no such commit mode or isolation level.
-    """
-
-    asynchronous: ClassVar[bool] = False
-    """Whether the verbs of the store that are coroutine functions are used."""
-
-    def __init__(
-        self,
-        *,
-        store: Any = None,
-        key: str | None = None,
-        children: Iterable[Self] = (),
-        commit_mode: CommitMode | str | None = None,
-        isolation_level: IsolationLevel | str | None = IsolationLevel.READ_COMMITTED,
-        state: TransactionState = TransactionState.PENDING,
-        on_commit_hooks: Iterable[Hook] = (),
-        on_rollback_hooks: Iterable[Hook] = (),
-        overwrite: bool = False,
-        logger: Any = None,
-        write_on_commit: bool = True,
-    ) -> None:
-        self.store: Any = store
-        self.key: str | None = key
-        self.children: list[BaseTransaction] = list(children)
-        self.commit_mode: CommitMode | None = _one_of(CommitMode, commit_mode)
-        self.isolation_level: IsolationLevel | None = _one_of(IsolationLevel, isolation_level)
-        self.state: TransactionState = state
-        self.on_commit_hooks: list[Hook] = list(on_commit_hooks)
-        self.on_rollback_hooks: list[Hook] = list(on_rollback_hooks)
-        self.overwrite: bool = overwrite
-        self.logger: Any = logger
-        self.write_on_commit: bool = write_on_commit
-        self.scope: FlowRunContext | TaskRunContext | None = None
-        """The run that it belongs to."""
-        self.explicit: bool = True
-        """Whether somebody asked for it, rather than a task run having one of its own."""
-        self.entry: tuple[CachedResult, ResultPolicy] | None = None
-        """What goes into the cache when it is committed."""
-        self._id: bytes = new_id()
-        self._parent: BaseTransaction | None = None
-        self._values: dict[str, Any] = {}
-        self._value: Any = None
-        self._open: list[bool] = [True]
-        """Holds one thing, which whoever ends the transaction takes; of several threads, one gets it."""
-        self._locks: dict[tuple[str, str], Any] = {}
-        """What holds locks for it, by key and holder."""
-
-    # --- values -----------------------------------------------------------------------------------
-
-    def set(self, name: str, value: Any) -> None:
-        """Keep a value for hooks, and for the transactions within.
-
-        Args:
-            name: Its name.
-            value: The value.
-        """
-        self._values[name] = value
-
-    def get(self, name: str, default: Any = NotSet) -> Any:
-        """Return a copy of a value that was set here or in a transaction around this one.
-
-        Args:
-            name: Its name.
-            default: What to return where there is none.
-
-        Raises:
-            ValueError: There is none, and no default.
-        """
-        holder: BaseTransaction | None = self
-        while holder is not None:
-            if name in holder._values:
-                return deepcopy(holder._values[name])
-            holder = holder._parent
-        if default is NotSet:
-            raise ValueError(f"Nothing was set by the name {name!r} in this transaction.")
-        return default
-
-    def stage(
-        self,
-        value: Any,
-        on_rollback_hooks: Iterable[Hook] | None = None,
-        on_commit_hooks: Iterable[Hook] | None = None,
-    ) -> None:
-        """Have a value written when the transaction is committed, and hooks called when it ends.
-
-        Args:
-            value: The value.
-            on_rollback_hooks: What to call when it is rolled back, beside the hooks that there are.
-            on_commit_hooks: What to call when it is committed, beside the hooks that there are.
-        """
-        if self.state is TransactionState.COMMITTED:
-            return
-        if self.state is TransactionState.ROLLED_BACK:
-            self._open[:] = [True]
-        self._value = value
-        self.on_rollback_hooks += on_rollback_hooks or ()
-        self.on_commit_hooks += on_commit_hooks or ()
-        self.state = TransactionState.STAGED
-
-    # --- how far it is ------------------------------------------------------------------------------
-
-    def is_committed(self) -> bool:
-        """Return whether it is committed: by itself, or by an earlier one of its key."""
-        return self.state is TransactionState.COMMITTED
-
-    def is_rolled_back(self) -> bool:
-        """Return whether it is rolled back."""
-        return self.state is TransactionState.ROLLED_BACK
-
-    def is_staged(self) -> bool:
-        """Return whether it waits for being committed or rolled back."""
-        return self.state is TransactionState.STAGED
-
-    def is_pending(self) -> bool:
-        """Return whether it has not begun."""
-        return self.state is TransactionState.PENDING
-
-    def is_active(self) -> bool:
-        """Return whether it has begun and nothing is staged."""
-        return self.state is TransactionState.ACTIVE
-
-    # --- the tree -----------------------------------------------------------------------------------
-
-    def add_child(self, transaction: BaseTransaction) -> None:
-        """Have another transaction be committed and rolled back with this one.
-
-        Args:
-            transaction: The other one.
-        """
-        transaction._parent = self
-        self.children.append(transaction)
-
-    def get_parent(self) -> BaseTransaction | None:
-        """Return the transaction around this one; None for the outermost one."""
-        return self._parent
-
-    @property
-    def root(self) -> BaseTransaction:
-        """The outermost one."""
-        return self if self._parent is None else self._parent.root
-
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody asked for this one or for one around it, so that nothing is final before it ends."""
-        return self.explicit or (self._parent is not None and self._parent.awaited)
-
-    def prepare_transaction(self) -> None:
-        """Take over what the transaction around this one decides.
-
-        Raises:
-            ConfigurationError: It is `SERIALIZABLE`, and its store has no locks.
-        """
-        around = self._parent
-        if self.commit_mode is None:
-            self.commit_mode = CommitMode.LAZY if around is None else around.commit_mode
-        if self.isolation_level is None:
-            self.isolation_level = IsolationLevel.READ_COMMITTED if around is None else around.isolation_level
-        if self._is_kept and self._is_serializable and not self.store.supports_isolation_level(self.isolation_level):
-            raise ConfigurationError(
-                f"The transaction {self.key!r} is SERIALIZABLE, for which its store needs a lock manager: "
-                "ResultStore(lock_manager=…), with one of sluiceway.locking."
-            )
-
-    @property
-    def _is_kept(self) -> bool:
-        return self.store is not None and self.key is not None
-
-    @property
-    def _is_serializable(self) -> bool:
-        return self.isolation_level is IsolationLevel.SERIALIZABLE
-
-    def take_over(self) -> None:
-        """Take note that an earlier transaction has done all that there was to do."""
-        self.state = TransactionState.COMMITTED
-        self.take_end()
-
-    # --- ending, once -------------------------------------------------------------------------------
-
-    def take_end(self) -> bool:
-        """Return whether the caller is to end the transaction, rather than somebody else, or nobody any more."""
-        try:
-            return self._open.pop()
-        except IndexError:
-            return False
-
-    @property
-    def holder(self) -> str:
-        """What it is called as a holder of locks: transactions in one another are one holder."""
-        return f"transaction-{self.root._id.hex()}"
-
-    def note_lock(self, locks: Any, key: str, holder: str) -> None:
-        """Take note of a lock that is to be given back when the transaction ends.
-
-        Args:
-            locks: What manages it.
-            key: What is locked.
-            holder: Who has it.
-        """
-        self._locks[key, holder] = locks
-
-    def let_go(self) -> None:
-        """Give the locks back. Doing it twice is harmless; it never waits, so scripts do it even when torn apart."""
-        while self._locks:
-            (key, holder), locks = self._locks.popitem()
-            if locks.is_lock_holder(key, holder):
-                locks.release_lock(key, holder)
-
-    def verb(self, name: str) -> Callable[..., Any]:
-        """Return a verb of the store, in the colour of the transaction.
-
-        Args:
-            name: The blocking verb.
-        """
-        found: Callable[..., Any] = getattr(self.store, f"a{name}" if self.asynchronous else name)
-        return found
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(key={self.key!r}, state={self.state.name})"
-
-
-def _one_of(kind: Any, given: Any) -> Any:
-    """Return a word of an enumeration, given as such or as text."""
-    if given is None:
-        return None
-    try:
-        return kind(given)
-    except ValueError:
-        words = ", ".join(word.name for word in kind)
-        raise InvalidOptionError(f"{given!r} is no {kind.__name__}; there are {words}.") from None
-
-
-# --- the scripts --------------------------------------------------------------------------------
 
 
 async def begin(txn: BaseTransaction) -> None:
@@ -336,6 +77,9 @@ async def settle_run(context: TaskRunContext, state: State[Any]) -> None:
         hooks = context.policy.hooks
         txn.stage(None, hooks.rollback, hooks.commit)
     await settle(txn, failed)
+    if txn.is_staged() and context.flow_context is not None:
+        context.staged = True
+        await TaskRunStaged(context.task_run.key)
 
 
 async def commit(txn: BaseTransaction) -> bool:
@@ -360,6 +104,7 @@ async def commit(txn: BaseTransaction) -> bool:
         await _undo(txn)
         return False
     txn.state = TransactionState.COMMITTED
+    await _tell_settled(txn)
     txn.let_go()
     await _commit_children(txn)  # a task may have ended since
     return True
@@ -388,13 +133,30 @@ async def _undo(txn: BaseTransaction) -> None:
         for child in reversed(txn.children):
             if child.explicit or not child.is_active():  # a task that still runs looks around itself when it ends
                 await roll_back(child)
-        if not txn.explicit and isinstance(txn.scope, TaskRunContext):
-            txn.scope.forget_result()
+        await _tell_undone(txn)
     finally:
         txn.let_go()
     around = txn.get_parent()
     if around is not None:
         await roll_back(around)
+
+
+async def _tell_settled(txn: BaseTransaction) -> None:
+    """Tell the journal that what a task run has staged is settled: a resume need not undo it."""
+    if not txn.explicit and isinstance(txn.scope, TaskRunContext) and txn.scope.staged:
+        await TaskRunSettled(txn.scope.task_run.key)
+
+
+async def _tell_undone(txn: BaseTransaction) -> None:
+    """Tell the journal, and the next attempt of the flow run, that what a task run did was undone."""
+    if txn.explicit or not isinstance(txn.scope, TaskRunContext):
+        return
+    run = txn.scope.task_run
+    if txn.scope.staged and run.end is not None:
+        run.state = rolled_back(await Now())
+        await TaskRunReopened(run.key, run.state)
+    await _tell_settled(txn)
+    txn.scope.forget_result()
 
 
 async def _commit_children(txn: BaseTransaction) -> bool:
@@ -447,7 +209,9 @@ async def run_hook(txn: BaseTransaction, hook: Hook, hook_type: str) -> bool:
     name = getattr(hook, "__name__", repr(hook))
     await _tell(txn, INFO, f"Running {hook_type} hook {name!r}")
     called: Awaitable[Outcome] = Call(hook, txn) if txn.scope is None else Invoke(hook, (txn,), {}, txn.scope)
-    outcome = await called
+    brake = None if txn.scope is None else txn.scope.brake
+    with nullcontext() if brake is None else brake.shield():
+        outcome = await called
     if outcome.error is not None:
         _raise_signal(outcome.error)
         await _tell(txn, ERROR, f"An error was encountered while running {hook_type} hook {name!r}", outcome.error)
@@ -484,6 +248,3 @@ def _value_of(outcome: Outcome) -> Any:
     if outcome.error is not None:
         raise outcome.error
     return outcome.value
-
-
-BaseTransaction.__module__ = "sluiceway.transactions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from sluiceway.flows import Flow
@@ -70,6 +70,7 @@ class TaskOptions(TypedDict, total=False):
     on_commit: list[Callable[..., Any]] | None
     retry_condition_fn: Callable[..., Any] | None
     viz_return_value: Any
+    durability: Literal["batched", "strict"] | None
 
 
 FlowStateHook.__module__ = "sluiceway.flows"

@@ -13,6 +13,7 @@ from sluiceway.base.ops import Op
 if TYPE_CHECKING:
     from sluiceway.base.ids import RunId
     from sluiceway.base.times import Moment
+    from sluiceway.model.keepsakes import Artifact
     from sluiceway.model.results import CachedResult, StoredResult
     from sluiceway.model.runs import FlowRun, TaskRun
     from sluiceway.model.states import State
@@ -146,6 +147,62 @@ class FlowRunMoved(_Fact):
         self.name: str | None = name
 
 
+class FlowRunReopened(_Fact):
+    """A flow run goes on, though it had ended, or its process has.
+
+    Args:
+        run_key: The run.
+        state: The state it came into.
+    """
+
+    __slots__ = __match_args__ = ("run_key", "state")
+
+    def __init__(self, run_key: RunId, state: State[Any]) -> None:
+        self.run_key: RunId = run_key
+        self.state: State[Any] = state
+
+
+class TaskRunReopened(_Fact):
+    """A task run starts again, though it had ended, or its process has: what came of it does not hold any more.
+
+    Args:
+        run_key: The run.
+        state: The state it came into.
+    """
+
+    __slots__ = __match_args__ = ("run_key", "state")
+
+    def __init__(self, run_key: RunId, state: State[Any]) -> None:
+        self.run_key: RunId = run_key
+        self.state: State[Any] = state
+
+
+class TaskRunStaged(_Fact):
+    """A task run completed in a transaction that has not been committed yet.
+
+    Args:
+        run_key: The run.
+    """
+
+    __slots__ = __match_args__ = ("run_key",)
+
+    def __init__(self, run_key: RunId) -> None:
+        self.run_key: RunId = run_key
+
+
+class TaskRunSettled(_Fact):
+    """The transaction that a task run completed in was committed, or rolled back.
+
+    Args:
+        run_key: The run.
+    """
+
+    __slots__ = __match_args__ = ("run_key",)
+
+    def __init__(self, run_key: RunId) -> None:
+        self.run_key: RunId = run_key
+
+
 class TaskRunMoved(_Fact):
     """A task run came into another state.
 
@@ -221,6 +278,38 @@ class LogWritten(_Fact):
         self.message: str = message
 
 
+class ArtifactMade(_Fact):
+    """Code made an artifact for people to look at.
+
+    Args:
+        artifact: The artifact.
+    """
+
+    __slots__ = __match_args__ = ("artifact",)
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact: Artifact = artifact
+
+
+class ArtifactChanged(_Fact):
+    """An artifact was given other data; it is no new version.
+
+    Args:
+        artifact_id: The artifact.
+        data: Its data from now on, as a JSON text.
+        description: What it is for from now on; None to leave that.
+        moment: When.
+    """
+
+    __slots__ = __match_args__ = ("artifact_id", "data", "description", "moment")
+
+    def __init__(self, artifact_id: RunId, data: str, description: str | None, moment: Moment) -> None:
+        self.artifact_id: RunId = artifact_id
+        self.data: str = data
+        self.description: str | None = description
+        self.moment: Moment = moment
+
+
 Fact: TypeAlias = (
     FlowRunCreated
     | TaskRunCreated
@@ -228,9 +317,15 @@ Fact: TypeAlias = (
     | TaskRunStarted
     | FlowRunMoved
     | TaskRunMoved
+    | FlowRunReopened
+    | TaskRunReopened
+    | TaskRunStaged
+    | TaskRunSettled
     | DeferredCallEnded
     | ResultCached
     | LogWritten
+    | ArtifactMade
+    | ArtifactChanged
 )
 """Anything that the journal can be told."""
 
@@ -241,8 +336,23 @@ FACTS: tuple[type[Fact], ...] = (
     TaskRunStarted,
     FlowRunMoved,
     TaskRunMoved,
+    FlowRunReopened,
+    TaskRunReopened,
+    TaskRunStaged,
+    TaskRunSettled,
     DeferredCallEnded,
     ResultCached,
     LogWritten,
+    ArtifactMade,
+    ArtifactChanged,
 )
 """The kinds of facts."""
+
+
+class Receipt:
+    """Tells that facts were written: also one who is interrupted in that very moment, as by Ctrl-C."""
+
+    __slots__ = ("written",)
+
+    def __init__(self) -> None:
+        self.written: bool = False

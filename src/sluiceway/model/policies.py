@@ -5,7 +5,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class ResultPolicy(NamedTuple):
@@ -80,6 +83,7 @@ class TaskPolicy(NamedTuple):
         log_prints: Whether `print` logs; None for what holds around it.
         run_name: A template over the parameters or a function; None for generated names.
         plain: Whether it has neither hooks nor a cache, so that there is nothing to do but to call the function.
+        durability: `strict` or `batched`; None for what holds around it.
     """
 
     name: str
@@ -95,6 +99,7 @@ class TaskPolicy(NamedTuple):
     log_prints: bool | None = None
     run_name: str | Callable[..., str] | None = None
     plain: bool = False
+    durability: str | None = None
 
 
 class FlowPolicy(NamedTuple):
@@ -109,6 +114,10 @@ class FlowPolicy(NamedTuple):
         log_prints: Whether `print` logs; None for what holds around it.
         run_name: A template over the parameters or a function; None for generated names.
         validate: Whether parameters are validated by their annotations.
+        durability: `strict` or `batched`; None for what holds around it.
+        auto_resume: How many times a run that crashed is resumed by itself.
+        idempotency_key: What a run is recognised by when it is asked for again; None for nothing.
+        run_id: The identifier that a run is to have; None for a new one.
     """
 
     name: str
@@ -119,3 +128,7 @@ class FlowPolicy(NamedTuple):
     log_prints: bool | None = None
     run_name: str | Callable[..., str] | None = None
     validate: bool = True
+    durability: str | None = None
+    auto_resume: int = 0
+    idempotency_key: str | None = None
+    run_id: "UUID | None" = None

@@ -43,8 +43,18 @@ class FlowRunQuery(NamedTuple):
         tags: Runs that have all of these tags.
         parent: Child runs of this run.
         roots_only: Runs that no other run called.
+        may_resume: Runs that may go on by themselves once more (`auto_resume`), if they crash.
         created_after: Runs created at or after this moment.
         created_before: Runs created before this moment.
+        started_after: Runs that first started to run at or after this moment.
+        started_before: Runs that first started to run before this moment.
+        ended_after: Runs that ended at or after this moment.
+        ended_before: Runs that ended before this moment.
+        duration_at_least: Runs that have ended, and took this many microseconds or more.
+        duration_at_most: Runs that have ended, and took this many microseconds or less.
+        parameters: Runs that were called with these parameters: the names, and the values as JSON.
+        text: Runs that have this text in their name, the name of their flow, a tag or the parameters as JSON, without
+            regard to case (ASCII).
     """
 
     keys: tuple[RunId, ...] | None = None
@@ -57,8 +67,17 @@ class FlowRunQuery(NamedTuple):
     tags: tuple[str, ...] | None = None
     parent: RunId | None = None
     roots_only: bool = False
+    may_resume: bool = False
     created_after: Moment | None = None
     created_before: Moment | None = None
+    started_after: Moment | None = None
+    started_before: Moment | None = None
+    ended_after: Moment | None = None
+    ended_before: Moment | None = None
+    duration_at_least: int | None = None
+    duration_at_most: int | None = None
+    parameters: tuple[tuple[str, str], ...] | None = None
+    text: str | None = None
 
 
 class TaskRunQuery(NamedTuple):
@@ -75,6 +94,8 @@ class TaskRunQuery(NamedTuple):
         tags: Runs that have all of these tags.
         created_after: Runs created at or after this moment.
         created_before: Runs created before this moment.
+        text: Runs that have this text in their name, the name of their task or the preview of their arguments, without
+            regard to case (ASCII).
     """
 
     keys: tuple[RunId, ...] | None = None
@@ -87,6 +108,7 @@ class TaskRunQuery(NamedTuple):
     tags: tuple[str, ...] | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
+    text: str | None = None
 
 
 class LogQuery(NamedTuple):
@@ -99,6 +121,8 @@ class LogQuery(NamedTuple):
         text: Lines that contain this text, without regard to case (ASCII).
         moment_after: Lines written at or after this moment.
         moment_before: Lines written before this moment.
+        number_from: Lines of this number or a higher one.
+        number_before: Lines of a lower number.
     """
 
     flow_run_keys: tuple[RunId, ...] | None = None
@@ -107,6 +131,8 @@ class LogQuery(NamedTuple):
     text: str | None = None
     moment_after: Moment | None = None
     moment_before: Moment | None = None
+    number_from: int | None = None
+    number_before: int | None = None
 
 
 class Page(NamedTuple, Generic[T]):

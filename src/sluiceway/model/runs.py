@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from sluiceway.model.results import StoredResult
     from sluiceway.model.states import StateType
 
 
@@ -32,10 +33,12 @@ class FlowInfo:
 
     __slots__ = ("created_moment", "key", "name")
 
+    created_moment: times.Moment
+
     def __init__(self, key: ids.RunId, name: str, created: times.Moment) -> None:
         self.key: ids.RunId = key
         self.name: str = name
-        self.created_moment: times.Moment = created
+        self.created_moment = created
 
     @property
     def id(self) -> UUID:
@@ -61,17 +64,28 @@ class _Run:
 
     __slots__ = ("_state", "end", "given_name", "key", "next_start", "parent_key", "run_count", "start", "tags")
 
+    # The types stand here, rather than where values are assigned: `model/wire.py` reads them.
+    key: ids.RunId
+    given_name: str | None
+    """The name that somebody chose; None where the generated one holds."""
+    tags: frozenset[str]
+    parent_key: ids.RunId | None
+    _state: State[Any] | None
+    run_count: int
+    start: times.Moment | None
+    end: times.Moment | None
+    next_start: times.Moment | None
+
     def __init__(self, key: ids.RunId, name: str | None, tags: frozenset[str]) -> None:
-        self.key: ids.RunId = key
-        self.given_name: str | None = name
-        """The name that somebody chose; None where the generated one holds."""
-        self.tags: frozenset[str] = tags
-        self.parent_key: ids.RunId | None = None
-        self._state: State[Any] | None = None
-        self.run_count: int = 0
-        self.start: times.Moment | None = None
-        self.end: times.Moment | None = None
-        self.next_start: times.Moment | None = None
+        self.key = key
+        self.given_name = name
+        self.tags = tags
+        self.parent_key = None
+        self._state = None
+        self.run_count = 0
+        self.start = None
+        self.end = None
+        self.next_start = None
 
     @property
     def state(self) -> State[Any] | None:
@@ -122,10 +136,13 @@ class _Run:
 
     @property
     def total_run_time(self) -> timedelta:
-        """The time from the start to the end; zero for a run that has not ended."""
+        """The time from the start to the end; zero for a run that has not ended.
+
+        It is never negative, though the clock may have been put back meanwhile.
+        """
         if self.start is None or self.end is None:
             return timedelta(0)
-        return timedelta(microseconds=self.end - self.start)
+        return timedelta(microseconds=max(0, self.end - self.start))
 
     def __repr__(self) -> str:
         state = self.state_name or "no state"
@@ -150,6 +167,9 @@ class FlowRun(_Run):
     """
 
     __slots__ = (
+        "auto_resume",
+        "call",
+        "entrypoint",
         "epoch",
         "expected_start",
         "flow_key",
@@ -159,6 +179,22 @@ class FlowRun(_Run):
         "parent_task_run_key",
         "root_key",
     )
+
+    flow_name: str
+    flow_version: str | None
+    flow_key: ids.RunId | None
+    parameters: Mapping[str, Any]
+    parent_task_run_key: ids.RunId | None
+    root_key: ids.RunId
+    expected_start: times.Moment | None
+    epoch: int
+    """How many times the run has been taken in hand again."""
+    entrypoint: str | None
+    """Where its flow is: `FILE.py:NAME` or `module:NAME`; None where it cannot be imported."""
+    auto_resume: int
+    """How many times it goes on by itself after a crash."""
+    call: StoredResult | None
+    """Its arguments by name, as they are kept for going on with it; read from the journal when they are needed."""
 
     def __init__(
         self,
@@ -170,14 +206,17 @@ class FlowRun(_Run):
         tags: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(key, name, tags)
-        self.flow_name: str = flow_name
-        self.flow_version: str | None = flow_version
-        self.flow_key: ids.RunId | None = None
-        self.parameters: Mapping[str, Any] = parameters or {}
-        self.parent_task_run_key: ids.RunId | None = None
-        self.root_key: ids.RunId = key
-        self.expected_start: times.Moment | None = None
-        self.epoch: int = 0
+        self.flow_name = flow_name
+        self.flow_version = flow_version
+        self.flow_key = None
+        self.parameters = parameters or {}
+        self.parent_task_run_key = None
+        self.root_key = key
+        self.expected_start = None
+        self.epoch = 0
+        self.entrypoint = None
+        self.auto_resume = 0
+        self.call = None
 
     @property
     def name(self) -> str:
@@ -242,6 +281,18 @@ class TaskRun(_Run):
         "task_name",
     )
 
+    task_key: str
+    task_name: str
+    flow_run_key: ids.RunId | None
+    call_hash: int
+    ordinal: int
+    call_preview: str | None
+    inputs: Mapping[str, tuple[ids.RunId, ...]] | None
+    """By argument (and `wait_for`), the task runs whose results went in."""
+    cache_key: str | None
+    child_flow_run_key: ids.RunId | None
+    """The flow run that this task run stands for."""
+
     def __init__(
         self,
         key: ids.RunId,
@@ -263,17 +314,15 @@ class TaskRun(_Run):
         self.start: times.Moment | None = None
         self.end: times.Moment | None = None
         self.next_start: times.Moment | None = None
-        self.task_key: str = task_key
-        self.task_name: str = task_name
-        self.flow_run_key: ids.RunId | None = flow_run_key
-        self.call_hash: int = call_hash
-        self.ordinal: int = ordinal
-        self.call_preview: str | None = call_preview
-        self.inputs: Mapping[str, tuple[ids.RunId, ...]] | None = None
-        """By argument (and `wait_for`), the task runs whose results went in."""
-        self.cache_key: str | None = None
-        self.child_flow_run_key: ids.RunId | None = None
-        """The flow run that this task run stands for."""
+        self.task_key = task_key
+        self.task_name = task_name
+        self.flow_run_key = flow_run_key
+        self.call_hash = call_hash
+        self.ordinal = ordinal
+        self.call_preview = call_preview
+        self.inputs = None
+        self.cache_key = None
+        self.child_flow_run_key = None
 
     @property
     def name(self) -> str:

@@ -84,6 +84,7 @@ class StateDetails:
         pause_key: Which pause this is.
         pause_timeout: When the pause ends by itself.
         pause_reschedule: Whether the process may end meanwhile.
+        pause_schema: What the answer is to be like that has the run go on, as a JSON schema.
         child_flow_run_id: The child run that a task run stands for.
     """
 
@@ -93,6 +94,7 @@ class StateDetails:
         "guarantee",
         "pause_key",
         "pause_reschedule",
+        "pause_schema",
         "pause_timeout",
         "retriable",
         "scheduled_time",
@@ -110,6 +112,7 @@ class StateDetails:
         pause_key: str | None = None,
         pause_timeout: datetime | None = None,
         pause_reschedule: bool = False,
+        pause_schema: dict[str, Any] | None = None,
         child_flow_run_id: UUID | None = None,
     ) -> None:
         self.scheduled_time: datetime | None = scheduled_time
@@ -120,6 +123,7 @@ class StateDetails:
         self.pause_key: str | None = pause_key
         self.pause_timeout: datetime | None = pause_timeout
         self.pause_reschedule: bool = pause_reschedule
+        self.pause_schema: dict[str, Any] | None = pause_schema
         self.child_flow_run_id: UUID | None = child_flow_run_id
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,6 +155,15 @@ class State(Generic[R]):
 
     __slots__ = ("_details", "_id", "_name", "data", "message", "moment", "type")
 
+    # The types stand here, rather than where values are assigned: `model/wire.py` reads them.
+    type: StateType
+    message: str | None
+    data: Any
+    moment: times.Moment
+    _name: str | None
+    _id: UUID | None
+    _details: StateDetails | None
+
     def __init__(
         self,
         type: StateType,  # noqa: A002 - the public name of the argument
@@ -161,11 +174,11 @@ class State(Generic[R]):
         id: UUID | None = None,  # noqa: A002 - the public name of the argument
         state_details: StateDetails | None = None,
     ) -> None:
-        self.type: StateType = type
+        self.type = type
         self._name = name
-        self.message: str | None = message
-        self.data: Any = data
-        self.moment: times.Moment = 0 if timestamp is None else times.from_datetime(timestamp)
+        self.message = message
+        self.data = data
+        self.moment = 0 if timestamp is None else times.from_datetime(timestamp)
         self._id = id
         self._details = state_details
 

@@ -5,15 +5,26 @@ The protocol is blocking. Every verb may be called from any thread.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from sluiceway.ports.holding import RunsInHand
+from sluiceway.ports.inputs import Inputs
+from sluiceway.ports.keeping import Keeping
+from sluiceway.ports.keepsakes import Keepsakes
+from sluiceway.ports.limits import Limits
+from sluiceway.ports.overview import Overview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from threading import Event
 
+    from sluiceway.base.errors import StoreError
     from sluiceway.base.ids import RunId
     from sluiceway.base.times import Moment
+    from sluiceway.model.batches import BatchId
     from sluiceway.model.deferred import Claim, DeferredCall
-    from sluiceway.model.facts import Fact
+    from sluiceway.model.facts import Fact, Receipt
+    from sluiceway.model.holding import ProcessInfo
     from sluiceway.model.queries import (
         FlowRunQuery,
         LogLine,
@@ -27,13 +38,83 @@ if TYPE_CHECKING:
     from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
 
 
-class Store(Protocol):
-    """A journal of runs."""
+class Announcer(Protocol):
+    """Tells which process it is that writes."""
 
-    def write(self, facts: Sequence[Fact]) -> None:
-        """Write facts in their order, all or none of them, durably.
+    known: bool
+    """Whether the store has the process on its list; the store sets this."""
+
+    @property
+    def announced(self) -> ProcessInfo | None:
+        """The process, if it has announced itself before."""
+        ...
+
+    def announce(self) -> ProcessInfo:
+        """Return the process, which from now on shows others that it lives.
 
         Raises:
+            StoreError: It cannot; the message says why.
+        """
+        ...
+
+
+class Presence(Announcer, Protocol):
+    """How a process shows others that it lives, and sees whether they do."""
+
+    @property
+    def fenced(self) -> bool:
+        """Whether others have taken this process for dead, so that it records no more."""
+        ...
+
+    def enter(self) -> ProcessInfo:
+        """Return the process, once it is on the store's list.
+
+        Raises:
+            StoreError: It cannot show that it lives, or the store cannot be used.
+        """
+        ...
+
+    def look_around(self) -> tuple[RunId, ...]:
+        """Bring the runs to an end that dead processes had in hand, and return those that have crashed.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Let go of all that is in hand, and show no longer that this process lives. Leaving twice is harmless."""
+        ...
+
+
+class Store(RunsInHand, Inputs, Keeping, Limits, Keepsakes, Overview, Protocol):
+    """A journal of runs."""
+
+    def write(
+        self,
+        facts: Sequence[Fact],
+        announcer: Announcer | None = None,
+        *,
+        durable: bool = False,
+        receipt: Receipt | None = None,
+        batch: BatchId | None = None,
+    ) -> None:
+        """Write facts in their order, all or none of them; they outlive this process.
+
+        Runs that have not ended by the end, and that no other run has called, are in the hands of the process
+        that writes: it is put on the list of processes.
+
+        Args:
+            facts: The facts.
+            announcer: Tells which process that is; None where nobody is to know.
+            durable: Whether they, and all that was written here before, are to be on disk when this returns, so that
+                they outlive a loss of power, too. Without facts, that is all there is to do.
+            receipt: Told that they are written, as soon as they are.
+            batch: What tells these facts from all others. Where it, or a later one of its stream, is written already,
+                nothing more happens: so who does not know whether it is may write it again.
+
+        Raises:
+            FencedError: The process was taken off the list.
             StoreError: They could not be written; the message names the file or server and the remedy.
         """
         ...
@@ -224,15 +305,54 @@ class Recorder(Protocol):
         ...
 
     def drain(self, timeout: float | None = None) -> bool:
-        """Wait until all that was recorded before is written; return whether it is.
+        """Wait until all that was recorded before is written, for others to read; return whether it is.
 
         Args:
             timeout: How long to wait at most, in seconds; None for as long as it takes.
         """
         ...
 
+    def settle(self) -> None:
+        """Wait until all that was recorded before is on disk, where it outlives a loss of power.
+
+        Raises:
+            StoreError: It is not; the message names the file or server and the remedy.
+        """
+        ...
+
+    def when_settled(self, then: Callable[[StoreError | None], object]) -> None:
+        """Have a function called when all that was recorded before is on disk, or cannot be; `settle` without waiting.
+
+        Args:
+            then: Called once, with what is in the way or None, from any thread and perhaps at once. It must not raise.
+        """
+        ...
+
     def close(self) -> None:
         """Write what is left, and end."""
+        ...
+
+
+@runtime_checkable
+class Queueing(Protocol):
+    """A recorder that tells how much it has yet to write."""
+
+    @property
+    def backlog(self) -> int:
+        """How many facts and log lines wait."""
+        ...
+
+
+class Bell(Protocol):
+    """What somebody waits for, beside the time."""
+
+    @property
+    def rung(self) -> Event:
+        """Set when it rings."""
+        ...
+
+    async def heard(self) -> None:
+        """Wait until it rings, in async code."""
         ...
 
 
@@ -243,10 +363,10 @@ class Clock(Protocol):
         """Return the present moment."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Block the calling thread for a time."""
+    def sleep(self, seconds: float, is_over: Callable[[], bool] | None = None, bell: Bell | None = None) -> None:
+        """Block the calling thread for a time, or until somebody says that it is over, if it is asked, or rings."""
         ...
 
-    async def asleep(self, seconds: float) -> None:
-        """Suspend the calling coroutine for a time."""
+    async def asleep(self, seconds: float, bell: Bell | None = None) -> None:
+        """Suspend the calling coroutine for a time, or until somebody rings."""
         ...

@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TextIO
 
+from sluiceway.base.masking import masked
+
 _RESET = "\x1b[0m"
 _FLOW_RUN, _TASK_RUN = "\x1b[35m", "\x1b[34m"
 _LEVELS = {
@@ -83,7 +85,7 @@ class ConsoleHandler(logging.Handler):
         try:
             if self._layout is not None:
                 self._layout.coloured = self._wants_colour(stream)
-            stream.write(self.format(record) + "\n")
+            stream.write(masked(self.format(record)) + "\n")
             stream.flush()
         except Exception:
             self.handleError(record)

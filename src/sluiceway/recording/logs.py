@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sluiceway.base.masking import masked
 from sluiceway.drivers import scope
 from sluiceway.drivers.logs import log_fields
 from sluiceway.model.facts import LogWritten
-from sluiceway.ports.store import Recorder
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Recorder
 
 MAX_LINE = 65_536
 """The length up to which a line is kept whole, in characters, unless another is asked for."""
@@ -92,7 +95,7 @@ class JournalHandler(logging.Handler):
                     int(record.created * 1_000_000),
                     record.levelno,
                     record.name,
-                    _storable(cut(self._text_of(record), self._max_line)),
+                    _storable(cut(masked(self._text_of(record)), self._max_line)),
                 )
             )
 

@@ -12,8 +12,10 @@ import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+from sluiceway.base import masking
+from sluiceway.base.errors import StoreError
 from sluiceway.drivers import scope
 from sluiceway.drivers.logs import log_fields
 from sluiceway.model.facts import Fact
@@ -23,6 +25,8 @@ from sluiceway.recording.batching import print_to_stderr
 
 LogLine = dict[str, Any]
 """The attributes of a log record, for `logging.makeLogRecord`."""
+
+Item: TypeAlias = "Fact | LogLine | masking.Learned"
 
 Send = Callable[[bytes], object]
 """Sends a batch: a pickled list of facts and log lines."""
@@ -46,6 +50,8 @@ class PipeRecorder:
         self._complain = complain
         self._interval = flush_interval
         self._queue: deque[Fact | LogLine] = deque()
+        self._told = masking.count()
+        """How many secrets the other process knows of, or had nothing to do with."""
         self._sending = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -75,10 +81,27 @@ class PipeRecorder:
             timeout: Not needed: sending is not waiting.
         """
         with self._sending:
-            batch = [self._queue.popleft() for _ in range(len(self._queue))]
+            batch: list[Item] = [self._queue.popleft() for _ in range(len(self._queue))]
+            learned = masking.learned_since(self._told)
+            if learned:
+                self._told += len(learned)
+                batch.insert(0, masking.Learned(learned))  # what the results of the call say is masked there
             if batch:
                 self._send(self._packed(batch))
         return True
+
+    def settle(self) -> None:
+        """Send what was taken before. That it is on disk nobody here can tell: it is the other process that writes."""
+        self.drain()
+
+    def when_settled(self, then: Callable[[StoreError | None], object]) -> None:
+        """Send what was taken before, and call a function.
+
+        Args:
+            then: Called at once with None.
+        """
+        self.drain()
+        then(None)
 
     def close(self) -> None:
         """Send what is left, and end the thread."""
@@ -88,14 +111,14 @@ class PipeRecorder:
             self._thread.join()
         self.drain()
 
-    def _packed(self, batch: list[Fact | LogLine]) -> bytes:
+    def _packed(self, batch: list[Item]) -> bytes:
         """Return a batch pickled, without what cannot be, of which it complains."""
         try:
             return _pickled(batch)
         except Exception:  # whatever a value does when it is pickled
             return _pickled([item for item in batch if self._can_travel(item)])
 
-    def _can_travel(self, item: Fact | LogLine) -> bool:
+    def _can_travel(self, item: Item) -> bool:
         try:
             _pickled([item])
         except Exception as error:
@@ -170,9 +193,9 @@ _FORMATTER = logging.Formatter()
 def _line_of(record: logging.LogRecord) -> LogLine:
     """Return the attributes of a record, with its message filled in and as nothing but plain data."""
     line = {name: value if type(value) in _PLAIN else repr(value) for name, value in vars(record).items()}
-    line.update(msg=record.getMessage(), args=None, exc_info=None)
+    line.update(msg=masking.masked(record.getMessage()), args=None, exc_info=None)
     if record.exc_info and not record.exc_text:
-        line["exc_text"] = _FORMATTER.formatException(record.exc_info)
+        line["exc_text"] = masking.masked(_FORMATTER.formatException(record.exc_info))
     return line
 
 
@@ -191,7 +214,7 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def _pickled(batch: list[Fact | LogLine]) -> bytes:
+def _pickled(batch: list[Item]) -> bytes:
     target = io.BytesIO()
     _Pickler(target, protocol=5).dump(batch)
     return target.getvalue()

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.base.errors import InvalidOptionError
 from sluiceway.model.annotations import NotSet
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, Hooks, ResultPolicy, RetryPolicy, TaskPolicy
 from sluiceway.rules.caching import DEFAULT, NO_CACHE, CachePolicy
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
 DELAY_LIMIT = 50
 """Retry delays that can be listed one by one."""
+
+
+DURABILITIES = ("batched", "strict")
+"""How soon what happened to a run is on disk: with what else has gathered, or before its call returns."""
 
 
 def seconds(value: Any, option: str) -> float | None:
@@ -29,6 +36,32 @@ def seconds(value: Any, option: str) -> float | None:
     return float(value) or None
 
 
+def times(value: Any, option: str) -> int:
+    """Return an option that is a number of times; None means none.
+
+    Raises:
+        InvalidOptionError: It is no whole number, or below zero.
+    """
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidOptionError(f"`{option}` must be a whole number, not {value!r}.")
+    if value < 0:
+        raise InvalidOptionError(f"`{option}` must not be negative, but it is {value}; leave it out for none.")
+    return value
+
+
+def durability(given: Any) -> str | None:
+    """Return how soon runs are to be on disk; None where nothing is said.
+
+    Raises:
+        InvalidOptionError: It is no such level.
+    """
+    if given is not None and not (isinstance(given, str) and given in DURABILITIES):
+        raise InvalidOptionError(f"`durability` must be 'batched' or 'strict', not {given!r}.")
+    return given
+
+
 def retry_policy(retries: Any, delay: Any, jitter: Any = None, condition: Any = None) -> RetryPolicy:
     """Return the retry policy that options stand for.
 
@@ -41,12 +74,7 @@ def retry_policy(retries: Any, delay: Any, jitter: Any = None, condition: Any = 
     Raises:
         InvalidOptionError: One of them cannot be used; the message names it.
     """
-    if retries is None:
-        retries = 0
-    if isinstance(retries, bool) or not isinstance(retries, int):
-        raise InvalidOptionError(f"`retries` must be a whole number, not {retries!r}.")
-    if retries < 0:
-        raise InvalidOptionError(f"`retries` must not be negative, but it is {retries}; leave it out for none.")
+    retries = times(retries, "retries")
     if jitter is not None and (isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not jitter >= 0):
         raise InvalidOptionError(f"`retry_jitter_factor` must be a number >= 0, not {jitter!r}.")
     if condition is not None and not callable(condition):
@@ -243,7 +271,40 @@ def flow_policy(name: str, given: Mapping[str, Any], defaults: Any) -> FlowPolic
         given["log_prints"],
         run_name(given["flow_run_name"], "flow_run_name"),
         bool(given["validate_parameters"]),
+        durability(given["durability"]),
+        times(given["auto_resume"], "auto_resume"),
     )
+
+
+def identified(policy: FlowPolicy, before: FlowPolicy, key: Any, run_id: Any) -> FlowPolicy:
+    """Return the policy of a flow one run of which is told from all others.
+
+    Args:
+        policy: The policy.
+        before: That of the flow that it was made from; it holds where nothing is said.
+        key: What a run is recognised by when it is asked for again.
+        run_id: The identifier that a run is to have, a UUID or the text of one.
+
+    Raises:
+        InvalidOptionError: One of them cannot be used; the message names it.
+    """
+    if key is not None and not (isinstance(key, str) and key):
+        raise InvalidOptionError(f"`idempotency_key` must be a text that is not empty, not {key!r}.")
+    return policy._replace(
+        idempotency_key=before.idempotency_key if key is None else key,
+        run_id=before.run_id if run_id is None else _run_id(run_id),
+    )
+
+
+def _run_id(given: Any) -> UUID:
+    from uuid import UUID  # lazy: most programs let runs have identifiers of their own
+
+    if isinstance(given, UUID):
+        return given
+    try:
+        return UUID(given)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidOptionError(f"`run_id` must be a UUID or the text of one, not {given!r}.") from error
 
 
 def task_policy(name: str, task_key: str, given: Mapping[str, Any], defaults: Any) -> TaskPolicy:
@@ -281,6 +342,7 @@ def task_policy(name: str, task_key: str, given: Mapping[str, Any], defaults: An
         given["log_prints"],
         run_name(given["task_run_name"], "task_run_name"),
         cache is None and not any(chosen),
+        durability(given["durability"]),
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from sluiceway.base import errors
 from sluiceway.base.ids import to_uuid
 from sluiceway.base.times import Moment, to_datetime
+from sluiceway.model.holding import NEVER, RecordedStep
 from sluiceway.model.states import (
     CANCELLED,
+    CANCELLING,
     COMPLETED,
     CRASHED,
     FAILED,
@@ -94,6 +96,8 @@ def raised(subject: str, error: BaseException, moment: Moment) -> State[Any]:
         error: What it raised.
         moment: When.
     """
+    if isinstance(error, errors.Pause) and subject == "Flow":
+        return _taken_over(error.state or stamped(PAUSED, moment), moment)
     if not isinstance(error, Exception):
         return crashed(subject, error, moment)
     message = task_message(error) if subject == "Task" else flow_message(error)
@@ -215,3 +219,137 @@ def awaiting_retry(message: str | None, goes_on: Moment, moment: Moment) -> Stat
     state = stamped(SCHEDULED, moment, "AwaitingRetry", message)
     state._details = StateDetails(scheduled_time=to_datetime(goes_on))
     return state
+
+
+def left_by_process(
+    reason: str, moment: Moment, resumed: int = 0, allowed: int = 0, cancelled: bool = False
+) -> State[Any]:
+    """Return the state of a run whose process is gone.
+
+    Args:
+        reason: What happened to the process.
+        moment: When that was noticed.
+        resumed: How many times the run has been taken in hand again.
+        allowed: How many times it goes on by itself.
+        cancelled: Whether somebody had asked for its end.
+    """
+    if cancelled:
+        return stamped(CANCELLED, moment, None, f"{CALLED_OFF} {reason}")
+    if 0 < allowed <= resumed:
+        reason += f" The run has gone on {resumed} time(s) after a crash, and does so by itself no more (auto_resume)."
+    state = stamped(CRASHED, moment, None, reason)
+    state.state_details.retriable = True  # nobody has wished for its end
+    return state
+
+
+CALLED_OFF = "Somebody cancelled the flow run."
+"""The message of the states of runs that were cancelled."""
+
+
+def cancelling(moment: Moment) -> State[Any]:
+    """Return the state of a run that is to come to an end before it would by itself.
+
+    Args:
+        moment: When somebody asked for it.
+    """
+    return stamped(CANCELLING, moment, None, CALLED_OFF)
+
+
+def cancelled(moment: Moment, why: str = CALLED_OFF) -> State[Any]:
+    """Return the state of a run that was cancelled.
+
+    Args:
+        moment: When.
+        why: What to tell a person.
+    """
+    return stamped(CANCELLED, moment, None, why)
+
+
+def paused(key: str, until: Moment, moment: Moment, suspended: bool, schema: dict[str, Any] | None) -> State[Any]:
+    """Return the state of a run that waits for somebody to have it go on.
+
+    Args:
+        key: What tells this pause from others of the run.
+        until: When the pause ends by itself.
+        moment: When it begins.
+        suspended: Whether the process may end meanwhile.
+        schema: What the answer is to be like, as a JSON schema; None where none is wanted.
+    """
+    state = stamped(PAUSED, moment, "Suspended" if suspended else None)
+    state._details = StateDetails(
+        pause_key=key,
+        pause_timeout=None if until >= NEVER else to_datetime(until),
+        pause_reschedule=suspended,
+        pause_schema=schema,
+    )
+    return state
+
+
+MOST_WORKERS = 4
+"""How many workers may die that had taken a run: it may be what kills them, sooner than they can tell."""
+
+_WORKER_DIED = "The worker that had taken it has died."
+
+
+def left_by_worker(moment: Moment, messages: Iterable[str | None]) -> State[Any]:
+    """Return the state of a deferred run whose worker is gone: it waits for another one, unless it has cost several.
+
+    Args:
+        moment: When that was noticed.
+        messages: The messages of its states so far.
+    """
+    deaths = 1 + sum(message == _WORKER_DIED for message in messages)
+    if deaths < MOST_WORKERS:
+        return stamped(SCHEDULED, moment, "AwaitingRetry", _WORKER_DIED)
+    return stamped(CRASHED, moment, None, f"{deaths} workers have died that had taken it; it may be what kills them.")
+
+
+def resuming(moment: Moment) -> State[Any]:
+    """Return the state of a run that somebody has taken in hand again.
+
+    Args:
+        moment: When.
+    """
+    return stamped(PENDING, moment, "Resuming")
+
+
+def recalled(step: RecordedStep, value: Any) -> State[Any]:
+    """Return the state that a step came to in an earlier attempt.
+
+    Args:
+        step: The step.
+        value: What it returned or raised.
+    """
+    message = None
+    if step.state_type is FAILED and isinstance(value, BaseException):
+        message = task_message(value)
+    return stamped(step.state_type, step.ended or 0, step.state_name, message, value)
+
+
+def taken_over(state: State[Any], moment: Moment) -> State[Any]:
+    """Return the state of a step whose result is that of a step of another run.
+
+    Args:
+        state: The state of the other one.
+        moment: When it is taken over.
+    """
+    name = state.special_name if state.type is FAILED else "Cached"
+    return stamped(state.type, moment, name, state.message or "Taken over from another run.", state.data)
+
+
+def rolled_back(moment: Moment) -> State[Any]:
+    """Return the state of a step whose transaction was rolled back, so that what it did is undone.
+
+    Args:
+        moment: When.
+    """
+    return stamped(COMPLETED, moment, "RolledBack", "Its transaction was rolled back.")
+
+
+def corrected(moment: Moment) -> State[Any]:
+    """Return the state that a step passes through when somebody says by hand what became of it.
+
+    Args:
+        moment: When.
+    """
+    return stamped(PENDING, moment, None, "Its state was set by hand.")

@@ -6,6 +6,7 @@ import logging
 import pickle
 from typing import Any
 
+from sluiceway.base import masking
 from sluiceway.base.ids import RunId
 from sluiceway.model.facts import (
     Fact,
@@ -43,6 +44,8 @@ class Arrivals:
         for item in pickle.loads(batch):
             if isinstance(item, dict):
                 _log(item)
+            elif isinstance(item, masking.Learned):
+                masking.learn(item.values)
             else:
                 self._note(item)
                 self._services.recorder.record(item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -92,6 +92,14 @@ class TaskRunner(ABC, Generic[F]):
             error: What ended it.
         """
 
+    def interrupt(self, interrupt_thread: Callable[[int, Callable[[], None] | None], None]) -> None:
+        """Interrupt what is in the midst of a task in this process, once it is abandoned. Here: nothing.
+
+        Args:
+            interrupt_thread: Interrupts a thread. It is given the identifier, and what cancels whatever runs in the
+                event loop of the thread; None where there is no loop.
+        """
+
     def close(self) -> None:
         """Release what the runner holds."""
         self.__exit__(None, None, None)
@@ -141,7 +149,8 @@ def record_dropped(call: TaskRunContext, begun: bool, error: BaseException) -> S
     run, services = call.task_run, call.services
     moment = services.clock.now()
     if begun:
-        state = crashed("Task", error, moment)
+        halted = None if call.brake is None else call.brake.verdict(error, moment)
+        state = halted or crashed("Task", error, moment)
     else:
         state = stamped(StateType.CANCELLED, moment, None, "The flow run ended before the task began.", error)
         services.recorder.record(TaskRunCreated(run, stamped(StateType.PENDING, call.called)))

@@ -11,8 +11,9 @@ from sluiceway.base.errors import SerializationError
 from sluiceway.drivers import blocking, scope
 from sluiceway.drivers.scope import Context
 from sluiceway.engine.calling import call
-from sluiceway.engine.contexts import FlowRunContext, Replay, TaskRunContext
+from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.ops import Outcome
+from sluiceway.engine.replay import Replay
 from sluiceway.engine.transaction import settle
 from sluiceway.ports.services import Services
 from sluiceway.runners.parcels import BEGUN, ENDED, CallPart, FlowPart, Parcel, Reply, Surroundings
@@ -115,7 +116,7 @@ def _flow_context(flow: FlowPart, replay: Replay | None, services: Services, mak
         None,
         None,
     )
-    context.replay = replay
+    context.replay, context.strict = replay, flow.strict
     return context
 
 

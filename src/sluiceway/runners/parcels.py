@@ -16,8 +16,9 @@ from sluiceway.base.signatures import Signature
 from sluiceway.base.times import Moment
 from sluiceway.drivers import logs
 from sluiceway.drivers.decorated import Decorated
-from sluiceway.engine.contexts import Call, FlowRunContext, Identity, Replay, TaskRunContext
+from sluiceway.engine.contexts import Call, FlowRunContext, TaskRunContext
 from sluiceway.engine.ops import Outcome
+from sluiceway.engine.replay import Replay
 from sluiceway.model.policies import NO_HOOKS, FlowPolicy, ResultPolicy, TaskPolicy
 from sluiceway.model.runs import FlowRun
 from sluiceway.runners.pickling import dumps, goes_by_name
@@ -96,6 +97,7 @@ class FlowPart(NamedTuple):
         parameters: Its arguments, as far as they can travel.
         called: When it was called.
         log_prints: Whether `print` logs in it.
+        strict: Whether it is strict.
     """
 
     flow: AbsentFlow
@@ -103,6 +105,7 @@ class FlowPart(NamedTuple):
     parameters: dict[str, Any]
     called: Moment
     log_prints: bool
+    strict: bool
 
 
 class Surroundings(NamedTuple):
@@ -179,7 +182,6 @@ class Packer:
 
     def __init__(self) -> None:
         self._surroundings: dict[tuple[RunId | None, int], bytes] = {}
-        self._recalled: dict[Identity, Replay] = {}
         self._tasks: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
 
     def pack(self, context: TaskRunContext, tags: frozenset[str]) -> bytes:
@@ -193,7 +195,7 @@ class Packer:
             SerializationError: Something cannot be pickled; the message names it, and the remedy.
         """
         name = context.policy.name
-        replay = None if context.replay is None else self._recalled.get(context.identity, {})
+        replay = None if context.replay is None else context.replay.below(context.identity)
         part = CallPart(_travelling(context, self._travelling_task(context.task)), tags, replay)
         call = _packed(
             part,
@@ -227,8 +229,8 @@ class Packer:
             error: BaseException = pickle.loads(reply.error)
         except Exception as trouble:  # whatever a value does when it is restored
             return Outcome(None, _lost(context, trouble), moment)
-        if reply.replay:
-            self._recalled[context.identity] = reply.replay
+        if reply.replay is not None and context.replay is not None:
+            context.replay.take_in(reply.replay)
         if reply.trace is not None:
             error.add_note(reply.trace)
         return Outcome(None, error, moment, reply.timeout)
@@ -307,6 +309,8 @@ def _anywhere(context: TaskRunContext) -> TaskRunContext:
     copied = copy(context)
     copied.policy = TaskPolicy(context.policy.name, context.policy.task_key, context.policy.tags)
     copied.parameters, copied.references, copied.transaction = {}, [], None
+    copied.recorded = None
+    copied.slots = None if context.slots is None else context.slots.elsewhere()
     copied.outer = _anywhere(context.outer) if isinstance(context.outer, TaskRunContext) else None
     del copied.task, copied.fn, copied.signature, copied.services, copied.flow_context
     return copied
@@ -319,6 +323,7 @@ def _flow_part(context: FlowRunContext) -> FlowPart:
         _travelling_parameters(context),
         context.called,
         context.log_prints,
+        context.strict,
     )
 
 

@@ -3,6 +3,9 @@
 Functions and classes of a script are pickled by value, so that the other process need not import the script.
 What a module holds is pickled by name; so are, unlike elsewhere, flows, tasks and the functions in them: their
 names in the module stand for the decorated things.
+
+A file that the command line has loaded, to run its flow or to have that go on, is a script as well; but where the
+other process has the same path of imports, it may as well go by its name.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, reduce
 from types import FunctionType
 from typing import Any
@@ -19,8 +25,11 @@ from sluiceway.base.homes import have_imported
 from sluiceway.drivers.decorated import Decorated
 from sluiceway.drivers.deferred import DeferredFuture
 from sluiceway.drivers.futures import Future
+from sluiceway.drivers.loading import is_script
 
 _PLAIN = frozenset({bool, int, float, str, bytes, type(None)})
+
+_loaded_by_value: ContextVar[bool] = ContextVar("_loaded_by_value", default=False)
 
 Place = tuple[str, str]
 """A module, and the qualified name of something in it."""
@@ -51,9 +60,21 @@ def goes_by_name(thing: Any) -> bool:
     return _place_of(thing, function=False) is not None
 
 
+@contextmanager
+def loaded_scripts_by_value() -> Iterator[None]:
+    """Within, have what is in files that were loaded as scripts pickled by value: for processes without the files."""
+    token = _loaded_by_value.set(True)
+    try:
+        yield
+    finally:
+        _loaded_by_value.reset(token)
+
+
 @cache
 def _pickler_class() -> Any:
     import cloudpickle  # type: ignore[import-untyped]  # lazy: needed only where something leaves the process
+
+    by_value = cloudpickle.cloudpickle._dynamic_class_reduce  # asks no registry, which is everybody's
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle comes without types
         """Cloudpickle's pickler, with decorated functions by name and without futures."""
@@ -67,6 +88,8 @@ def _pickler_class() -> Any:
                 have_imported(obj)
             function = isinstance(obj, FunctionType)
             place = _place_of(obj, function)
+            if place is None and _goes_by_value(obj):
+                return self._dynamic_function_reduce(obj) if function else by_value(obj)
             if place is None:
                 return super().reducer_override(obj)
             return (_function_at if function else _found_at), place
@@ -89,6 +112,16 @@ def _place_of(value: Any, function: bool) -> Place | None:
     return (module_name, name) if same else None
 
 
+def _goes_by_value(obj: Any) -> bool:
+    """Whether something is a function or class of a script whose file the other process need not have."""
+    return (
+        isinstance(obj, FunctionType | type)
+        and _loaded_by_value.get()
+        and obj.__module__ != "__main__"  # which cloudpickle knows by itself
+        and is_script(obj.__module__)
+    )
+
+
 def _found_at(module_name: str, name: str) -> Any:
     """Return what goes by a qualified name in a module, which is imported if need be."""
     module = sys.modules.get(module_name)
@@ -108,6 +141,8 @@ def _is_importable(module_name: str) -> bool:
     import cloudpickle  # lazy: needed only where something leaves the process
 
     if module_name == "__main__" or module_name not in sys.modules:
+        return False
+    if _loaded_by_value.get() and is_script(module_name):
         return False
     if not _can_be_found(module_name.partition(".")[0]):
         # A file that was loaded under a name of its own: cloudpickle would take it for importable, too.

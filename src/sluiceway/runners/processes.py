@@ -45,6 +45,8 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         ```
     """
 
+    _same_path = True
+
     def __init__(
         self,
         max_workers: int | None = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,7 @@ from sluiceway.model.upstream import Upstream
 from sluiceway.runners.arrivals import Arrivals
 from sluiceway.runners.base import TaskRunner, record_dropped
 from sluiceway.runners.parcels import Packer
+from sluiceway.runners.pickling import loaded_scripts_by_value
 
 IN_FLIGHT = 256
 """How many calls a cluster of unknown size is given at once: enough to see that it should grow."""
@@ -127,6 +129,9 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
 
     It starts when the first task is submitted.
     """
+
+    _same_path = False
+    """Whether the other processes import from where this one does."""
 
     def __init__(self) -> None:
         self._opening = threading.Lock()
@@ -254,8 +259,10 @@ class RemoteTaskRunner(TaskRunner[Future[Any]]):
     def _ship(self, journey: Journey, done: Callable[[Outcome], object]) -> None:
         """Pack the call of a run and send it; whatever prevents that is its outcome."""
         context = journey.call
+        how = nullcontext() if self._same_path else loaded_scripts_by_value()
         try:
-            parcel = self._packer.pack(context, journey.surroundings.run(scope.current_tags))
+            with how:
+                parcel = self._packer.pack(context, journey.surroundings.run(scope.current_tags))
         except SerializationError as error:
             done(Outcome(None, error, context.services.clock.now()))
             return

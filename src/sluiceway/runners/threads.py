@@ -10,7 +10,7 @@ import contextvars
 import os
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from time import monotonic
 from types import TracebackType
@@ -222,6 +222,8 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
         there, it calls up the next: so there are as many threads awake as find something to do, and a thousand
         short calls do not wake a crowd that then waits for the interpreter."""
         self._unfinished: dict[ThreadFuture, None] = {}
+        self._cancels: dict[int, Callable[[], None]] = {}
+        """By thread with an event loop of its own: what cancels the async task in it."""
 
     def begin_in_child(self) -> None:
         """Begin anew in a forked child, which has none of the threads; the calls are the parent's."""
@@ -391,11 +393,12 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
         from sluiceway.drivers import looping
 
-        if _loop_is_running():
+        if looping.is_running():
             return looping.run_to_end(_on_behalf_of(_stack.futures, looping.drive(run_task(call), call.services)))
         runner = getattr(self._loops, "runner", None)
         if runner is None:
             runner = self._loops.runner = asyncio.Runner()
+            self._cancels[threading.get_ident()] = looping.canceller(runner.get_loop())
         return runner.run(looping.drive(run_task(call), call.services), context=contextvars.copy_context())
 
     def _close_loop(self) -> None:
@@ -433,6 +436,16 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
             call.abandoned = True
             self.ended(future, record_dropped(call, begun, error))
 
+    def interrupt(self, interrupt_thread: Callable[[int, Callable[[], None] | None], None]) -> None:
+        """Interrupt the tasks that threads are in the midst of.
+
+        Args:
+            interrupt_thread: Interrupts a thread, and the async task in it.
+        """
+        for thread, worker in list(self._threads.items()):
+            if not worker.resting and thread.ident is not None:
+                interrupt_thread(thread.ident, self._cancels.get(thread.ident))
+
     def cancel_all(self) -> None:
         """Drop the tasks that have not begun."""
         self.abandon(KeyboardInterrupt("cancelled"))
@@ -466,12 +479,7 @@ class ThreadPoolTaskRunner(TaskRunner[Future[Any]]):
 
 
 async def _on_behalf_of(futures: list[ThreadFuture], coroutine: Coroutine[Any, Any, State[Any]]) -> State[Any]:
-    """Run a coroutine on a thread that stands in for one of a pool, which waits for it: it helps as that one would.
-
-    Args:
-        futures: The calls that the thread of the pool is in the midst of.
-        coroutine: The coroutine.
-    """
+    """Run a coroutine on a thread that stands in for one of a pool, which waits for it: it helps as that one would."""
     _stack.futures = futures
     return await coroutine
 
@@ -485,14 +493,3 @@ def _begin_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_in_child)
-
-
-def _loop_is_running() -> bool:
-    """Whether an event loop runs in this thread: a task that helps another may be async itself."""
-    import asyncio  # lazy: needed only for async tasks
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -8,14 +8,16 @@ that share a folder or bucket share the cache.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sluiceway.base import times
-from sluiceway.base.errors import InvalidOptionError, MissingExtraError, MissingResult
+from sluiceway.base.errors import InvalidOptionError, MissingExtraError, MissingResult, StoreError
 from sluiceway.base.times import Moment
 from sluiceway.base.tokens import digest
 from sluiceway.model.policies import ResultPolicy
 from sluiceway.model.results import CachedResult, StoredResult
+from sluiceway.storage.discarding import discard
 from sluiceway.storage.places import Place, place_at, place_of
 from sluiceway.storage.records import DamagedRecord, Record, unpacked
 
@@ -23,17 +25,29 @@ from sluiceway.storage.records import DamagedRecord, Record, unpacked
 class FiledResults:
     """Keeps results in files.
 
+    Those that go where all go by default are in a folder of their journal's: only it refers to them, and so knows when
+    nothing does any more.
+
     Args:
         folder: Where they go by default: a path or a URL.
+        identity: Returns what tells the journal from all others, or raises StoreError; None for no journal.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, identity: Callable[[], str] | None = None) -> None:
         self._folder = folder
+        self._identity = identity
+        self._own: str | None = None
         self._known: dict[str, Place] = {}
         """The places that this process has used, by their roots: some know more than an address tells."""
 
     def write(
-        self, payload: bytes, serializer: str, preview: str, policy: ResultPolicy, key: str | None
+        self,
+        payload: bytes,
+        serializer: str,
+        preview: str | None,
+        policy: ResultPolicy,
+        key: str | None,
+        durable: bool = False,
     ) -> StoredResult:
         """Write a result, and return what is known of it.
 
@@ -43,6 +57,7 @@ class FiledResults:
             preview: A short text of the value.
             policy: Tells the storage.
             key: The name of the file; None for one made from the content.
+            durable: Whether it is to be on disk when this returns, if it is on this machine.
 
         Raises:
             OSError: It could not be written.
@@ -51,8 +66,10 @@ class FiledResults:
         place, name = self._place(policy), key
         if name is None:
             content = digest(serializer.encode() + b"\n" + payload).hex()
-            name = f"{content[:2]}/{content}"
+            name = f"{self._own_folder() if policy.storage is None else ''}{content[:2]}/{content}"
         place.write(name, Record(payload, serializer, times.now(), None, preview).packed())
+        if durable:
+            place.settle(name)
         return StoredResult(serializer, None, place.address(name), len(payload), preview)
 
     def read(self, address: str) -> Record:
@@ -72,6 +89,32 @@ class FiledResults:
                 f"The stored result {address} is in a storage that only the program which made it knows; read it there."
             )
         return read_record(place, place.name(address) or "", "run it again")
+
+    def discard(self, address: str, written_before: Moment) -> int | None:
+        """Remove a result that nothing refers to any more, if it is in the journal's own folder.
+
+        Args:
+            address: The location of the stored result.
+            written_before: The moment since which nobody is to have written it.
+
+        Returns:
+            The bytes that it took; 0 where there is nothing to remove; None where it was written lately, and stays.
+
+        Raises:
+            OSError: It could not be removed.
+        """
+        place, own = self._place(ResultPolicy()), self._own_folder()
+        name = place.name(address)
+        return discard(place, name, written_before) if own and name is not None and name.startswith(own) else 0
+
+    def _own_folder(self) -> str:
+        """Return the folder of the journal's own, with a slash; nothing where the journal cannot be asked."""
+        if self._own is None and self._identity is not None:
+            try:
+                self._own = f"{self._identity()}/"
+            except StoreError:  # the result is kept nevertheless; it is never removed
+                return ""
+        return self._own or ""
 
     def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
         """Return what is cached under a key in the policy's storage and has not expired, or None.

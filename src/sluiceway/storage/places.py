@@ -53,6 +53,24 @@ class Place:
         """
         _finished(self.files.write_path(name, content))
 
+    def settle(self, name: str) -> None:
+        """Wait until a file that was written is on disk, and its name in the folders: if they are on this machine.
+
+        Args:
+            name: The path of the file.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        if not isinstance(self.files, LocalFileSystem):
+            return  # whoever keeps it there knows
+        base = unquote(self.root.removeprefix(_FILE)).rstrip("/")
+        path = os.path.normpath(os.path.join(base, name))
+        _synchronise(path)
+        while len(path) > len(base):
+            path = os.path.dirname(path)
+            _synchronise(path)
+
     def address(self, name: str) -> str:
         """Return what names a file in the journal.
 
@@ -98,6 +116,15 @@ def place_at(address: str) -> Place | None:
     """
     folder, _, name = address.rpartition("/")
     return place_of(folder) if name and "://" in folder else None
+
+
+def _synchronise(path: str) -> None:
+    """Have a file or folder on disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _root_of(files: Any) -> str:

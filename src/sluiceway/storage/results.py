@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from sluiceway.base.errors import MissingResult, SerializationError
+from sluiceway.base.errors import MissingResult, SerializationError, UnreadableResult
 from sluiceway.base.previews import preview
 from sluiceway.base.times import Moment
 from sluiceway.model.policies import ResultPolicy
@@ -52,7 +52,9 @@ class ResultStorage:
         self._filed: FiledResults | None = None
         self._opening = threading.Lock()
 
-    def keep(self, value: object, policy: ResultPolicy, key: str | None = None) -> StoredResult:
+    def keep(
+        self, value: object, policy: ResultPolicy, key: str | None = None, *, durable: bool = False
+    ) -> StoredResult:
         """Serialise a value, and put it where it belongs: inline if small, else into a file.
 
         A value that cannot be kept is no error: `why_not` of what is returned says why.
@@ -61,6 +63,7 @@ class ResultStorage:
             value: What a run returned.
             policy: How it is to be kept.
             key: The name in a storage of the policy's own; None for one made from the content.
+            durable: Whether a file of this machine is to be on disk when this returns.
         """
         if policy.persist is not True and not (policy.persist is None and self._persist_by_default):
             return StoredResult(why_not="Results are not persisted here; set persist_result=True to keep this one.")
@@ -77,7 +80,7 @@ class ResultStorage:
             text = preview(value, PREVIEW_LIMIT)
             if not own and len(payload) <= self._inline_limit:
                 return StoredResult(serializer, payload, None, len(payload), text)
-            stored = self._files().write(payload, serializer, text, policy, key if own else None)
+            stored = self._files().write(payload, serializer, text, policy, key if own else None, durable)
             if policy.keep_in_memory and not (own and key) and _is_remote(stored):
                 self._payloads.add(stored.location or "", payload)
             return stored
@@ -93,7 +96,8 @@ class ResultStorage:
             stored: The stored result.
 
         Raises:
-            MissingResult: It was not stored, has gone, or cannot be read any more; the message says which.
+            MissingResult: It was not stored, or has gone; the message says which.
+            UnreadableResult: It cannot be read any more.
         """
         if stored.why_not is not None:
             raise MissingResult(stored.why_not)
@@ -108,7 +112,7 @@ class ResultStorage:
             return _resolved(stored.serializer).loads(payload)
         except Exception as error:  # whatever a serializer of the user's raises
             where = f" at {stored.location}" if stored.location else ""
-            raise MissingResult(f"The stored result{where} cannot be read: {error}") from error
+            raise UnreadableResult(f"The stored result{where} cannot be read: {error}") from error
 
     def find(self, key: str, policy: ResultPolicy, at: Moment) -> CachedResult | None:
         """Return what is cached under a key and has not expired, or None.
@@ -149,6 +153,34 @@ class ResultStorage:
             _warn(f"The result is not in the cache: {error} ({type(error).__name__})")
         return False
 
+    def read_payload(self, stored: StoredResult) -> bytes | None:
+        """Return the bytes of a stored result as they are; None where it was not stored.
+
+        Args:
+            stored: The stored result.
+
+        Raises:
+            MissingResult: They are not at hand any more; the message says why.
+        """
+        return stored.blob if stored.location is None else self._read(stored.location)
+
+    def write_payload(self, payload: bytes, serializer: str, preview: str | None) -> StoredResult:
+        """Write the bytes of a result that another journal had in result storage.
+
+        Args:
+            payload: The bytes.
+            serializer: How they were made.
+            preview: A short text of the value.
+
+        Raises:
+            OSError: They could not be written.
+        """
+        return self._files().write(payload, serializer, preview, ResultPolicy(), None)
+
+    def discard(self, location: str, written_before: Moment) -> int | None:
+        """Remove a result that nothing refers to any more; see the port `Results`."""
+        return self._files().discard(location, written_before)
+
     def _read(self, location: str) -> bytes:
         known = self._payloads.get(location)
         return self._files().read(location).payload if known is None else known
@@ -168,7 +200,7 @@ class ResultStorage:
 
         with self._opening:  # the places that one thread makes known are known to all
             if self._filed is None:
-                self._filed = FiledResults(self._folder)
+                self._filed = FiledResults(self._folder, self._store.read_identity)
             return self._filed
 
 

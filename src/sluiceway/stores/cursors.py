@@ -6,6 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
+from sluiceway.model.overview import MOST_BUCKETS, MOST_STEPS
 from sluiceway.model.queries import RunOrder
 from sluiceway.model.runs import FlowRun, TaskRun
 
@@ -17,6 +18,13 @@ NEVER: Moment = (1 << 63) - 1
 """Stands for the start or end of a run that has not started or ended: later than all that have."""
 
 FLOWS = "flows"
+ROOTS = "roots"
+TIMELINE = "timeline"
+VARIABLES = "variables"
+SECRETS = "secrets"
+LATEST_ARTIFACTS = "artifacts by key"
+ARTIFACTS = {False: "artifacts oldest first", True: "artifacts newest first"}
+"""The orders of artifacts by age, by whether the newest come first."""
 LOGS = {False: "logs oldest first", True: "logs newest first"}
 """The orders of lists other than those of runs; logs by whether the newest come first."""
 
@@ -112,6 +120,26 @@ def text(cursor: str, order: str) -> str:
         _refuse(cursor, order)
 
 
+def key(cursor: str, order: str) -> RunId:
+    """Return the identifier that a cursor consists of.
+
+    Args:
+        cursor: The cursor of the page before.
+        order: The order of the list.
+
+    Raises:
+        ValueError: The cursor belongs to another order, or is none at all.
+    """
+    (part,) = read(cursor, order, 1)
+    try:
+        found = bytes.fromhex(part)
+    except ValueError:
+        _refuse(cursor, order)
+    if len(found) != _KEY_BYTES:
+        _refuse(cursor, order)
+    return found
+
+
 def write(order: str, *parts: object) -> str:
     """Return a cursor.
 
@@ -180,3 +208,35 @@ def check_page(limit: int, offset: int = 0) -> None:
         raise ValueError(f"limit is {limit}; a page has at least one row.")
     if offset < 0:
         raise ValueError(f"offset is {offset}; it is the number of rows to leave out, 0 or more.")
+
+
+def timeline_place(cursor: str | None, limit: int) -> RunId:
+    """Return the identifier after which a page of a timeline begins; an empty one for the first page.
+
+    Args:
+        cursor: The cursor of the page before; None for the first.
+        limit: How many steps the page has at most.
+
+    Raises:
+        ValueError: The cursor is none of a timeline, or the page cannot be.
+    """
+    check_page(limit)
+    if limit > MOST_STEPS:
+        raise ValueError(f"limit is {limit}; a page of a timeline has at most {MOST_STEPS} steps.")
+    return b"" if cursor is None else key(cursor, TIMELINE)
+
+
+def check_buckets(width: int, count: int) -> None:
+    """Refuse a history that cannot be.
+
+    Args:
+        width: How many microseconds each bucket spans.
+        count: How many there are.
+
+    Raises:
+        ValueError: The width is below a millisecond, or there are no or too many buckets.
+    """
+    if width < 1_000:
+        raise ValueError(f"width is {width} µs; a bucket spans at least a millisecond.")
+    if not 1 <= count <= MOST_BUCKETS:
+        raise ValueError(f"count is {count}; a history has 1 to {MOST_BUCKETS} buckets.")

@@ -5,25 +5,31 @@ It is written to be plainly right rather than fast: lists are sorted and filtere
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.base.times import Moment
+from sluiceway.model.batches import BatchId
 from sluiceway.model.deferred import Claim, DeferredCall
 from sluiceway.model.facts import (
+    ArtifactChanged,
+    ArtifactMade,
     DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
+    FlowRunReopened,
     LogWritten,
+    Receipt,
     ResultCached,
     TaskRunCreated,
     TaskRunDeferred,
     TaskRunMoved,
+    TaskRunReopened,
+    TaskRunSettled,
+    TaskRunStaged,
     TaskRunStarted,
 )
 from sluiceway.model.queries import (
@@ -38,23 +44,32 @@ from sluiceway.model.queries import (
 from sluiceway.model.restoring import live_state
 from sluiceway.model.results import CachedResult, StoredResult
 from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
-from sluiceway.model.states import FINAL_TYPES, State, StateType
+from sluiceway.model.states import State, StateType
+from sluiceway.ports.store import Announcer
 from sluiceway.stores import cursors
+from sluiceway.stores.hands import RunsInHand
+from sluiceway.stores.keepsakes import MemoryKeepsakes
+from sluiceway.stores.limits import MemoryLimits
 from sluiceway.stores.matching import line_matches, run_matches
-from sluiceway.stores.rows import from_json, next_start, plain_details, to_json
+from sluiceway.stores.memory_inputs import MemoryInputs
+from sluiceway.stores.memory_keeping import MemoryKeeping
+from sluiceway.stores.memory_overview import MemoryOverview
+from sluiceway.stores.records import Call, R, Record, frozen
 
-R = TypeVar("R", FlowRun, TaskRun)
 
-
-class MemoryStore:
+class MemoryStore(RunsInHand, MemoryInputs, MemoryKeepsakes, MemoryKeeping, MemoryLimits, MemoryOverview):
     """A journal in memory."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        RunsInHand.__init__(self)
+        MemoryInputs.__init__(self)
+        MemoryKeeping.__init__(self)
+        MemoryKeepsakes.__init__(self)
+        MemoryLimits.__init__(self)
+        MemoryOverview.__init__(self)
         self._flows: dict[str, FlowInfo] = {}
-        self._flow_runs: dict[RunId, _Record[FlowRun]] = {}
-        self._task_runs: dict[RunId, _Record[TaskRun]] = {}
-        self._calls: dict[RunId, _Call] = {}
+        self._batches: dict[RunId, int] = {}
+        """The number of the last batch of each stream."""
         self._locks: dict[str, tuple[str, Moment]] = {}
         self._cached: dict[str, CachedResult] = {}
         self._lines: list[LogLine] = []
@@ -64,38 +79,74 @@ class MemoryStore:
             TaskRunCreated: self._create_task_run,
             TaskRunStarted: self._start_task_run,
             TaskRunMoved: self._move_task_run,
+            FlowRunReopened: self._reopen_flow_run,
+            TaskRunReopened: self._reopen_task_run,
+            TaskRunStaged: self._stage,
+            TaskRunSettled: self._settle,
             TaskRunDeferred: self._defer_task_run,
             DeferredCallEnded: self._end_call,
             ResultCached: self._cache,
             LogWritten: self._log,
+            ArtifactMade: self._make_artifact,
+            ArtifactChanged: self._change_artifact,
         }
 
     # --- writing ------------------------------------------------------------------------------
 
-    def write(self, facts: Sequence[Fact]) -> None:
+    def write(
+        self,
+        facts: Sequence[Fact],
+        announcer: Announcer | None = None,
+        *,
+        durable: bool = False,
+        receipt: Receipt | None = None,
+        batch: BatchId | None = None,
+    ) -> None:
         """Write facts in their order, all or none of them.
 
         Args:
             facts: The facts.
+            announcer: Tells which process has the runs in hand; None where nobody is to know.
+            durable: Does not matter: nothing here outlives the process.
+            receipt: Told that they are written, as soon as they are.
+            batch: What tells these facts from all others.
 
         Raises:
+            FencedError: The process was taken for dead.
             TypeError: Something is no fact.
         """
         for fact in facts:
             if type(fact) not in self._verbs:
                 raise TypeError(f"{type(fact).__qualname__} is no fact that a journal can be told.")
         with self._turn:
-            for fact in facts:
-                self._verbs[type(fact)](fact)
+            if batch is None or batch.number > self._batches.get(batch.stream, 0):
+                if announcer is not None:
+                    self._refuse_fenced(announcer)
+                for fact in facts:
+                    self._verbs[type(fact)](fact)
+                self._take_stock(facts, announcer)
+            if batch is not None:
+                self._batches[batch.stream] = max(batch.number, self._batches.get(batch.stream, 0))
+            if receipt is not None:
+                receipt.written = True
 
     def _create_flow_run(self, fact: FlowRunCreated) -> None:
         run, state = fact.run, fact.state
         flow = self._flows.setdefault(run.flow_name, FlowInfo(new_id(), run.flow_name, state.moment))
         if run.key not in self._flow_runs:
-            record = self._flow_runs[run.key] = _Record(run)
+            record = self._flow_runs[run.key] = Record(run)
             record.run.flow_key = flow.key
-            record.run.parameters = _frozen(run.parameters)
+            record.run.parameters = frozen(run.parameters)
             record.begin(state)
+
+    def _adopt(self, run: FlowRun | TaskRun, history: tuple[StoredState, ...], result: StoredResult | None) -> None:
+        first, *later = map(live_state, history)
+        if isinstance(run, FlowRun):
+            self._create_flow_run(FlowRunCreated(run, first))
+            self._flow_runs[run.key].adopt(later, run.run_count, result)
+        else:
+            self._begin_task_run(run, first)
+            self._task_runs[run.key].adopt(later, run.run_count, result)
 
     def _create_task_run(self, fact: TaskRunCreated) -> None:
         self._begin_task_run(fact.run, fact.state)
@@ -107,7 +158,7 @@ class MemoryStore:
 
     def _begin_task_run(self, run: TaskRun, *states: State[Any]) -> None:
         if run.key not in self._task_runs:
-            record = self._task_runs[run.key] = _Record(run)
+            record = self._task_runs[run.key] = Record(run)
             record.run.inputs = {name: tuple(keys) for name, keys in (run.inputs or {}).items()} or None
             record.begin(*states)
 
@@ -120,26 +171,45 @@ class MemoryStore:
         if record is not None and record.move(fact) and fact.cache_key is not None:
             record.run.cache_key = fact.cache_key
 
+    def _reopen_flow_run(self, fact: FlowRunReopened) -> None:
+        if (record := self._flow_runs.get(fact.run_key)) is not None:
+            record.reopen(fact.state)
+
+    def _reopen_task_run(self, fact: TaskRunReopened) -> None:
+        if (record := self._task_runs.get(fact.run_key)) is not None:
+            record.reopen(fact.state)
+
+    def _stage(self, fact: TaskRunStaged) -> None:
+        self._staged.add(fact.run_key)
+
+    def _settle(self, fact: TaskRunSettled) -> None:
+        self._staged.discard(fact.run_key)
+
     def _defer_task_run(self, fact: TaskRunDeferred) -> None:
         self._begin_task_run(fact.run, fact.state)
         if fact.run.key not in self._calls:
             upstream = {key for key in fact.upstream if key in self._calls}
-            self._calls[fact.run.key] = _Call(fact.run.key, fact.run.task_key, fact.due, fact.call, upstream)
+            self._calls[fact.run.key] = Call(fact.run.key, fact.run.task_key, fact.due, fact.call, upstream)
 
     def _end_call(self, fact: DeferredCallEnded) -> None:
         self._calls.pop(fact.run_key, None)
+        self._end_waits(fact.run_key)
+
+    def _end_waits(self, run_key: RunId) -> None:
         for call in self._calls.values():
-            call.upstream.discard(fact.run_key)
+            call.upstream.discard(run_key)
 
     def _cache(self, fact: ResultCached) -> None:
         known = self._cached.get(fact.entry.key)
         if known is None or known.created <= fact.entry.created:
             self._cached[fact.entry.key] = fact.entry
+            if known is not None and known.result.location != fact.entry.result.location:
+                self._let_go(known.result, fact.entry.created)
 
     def _log(self, fact: LogWritten) -> None:
         self._lines.append(
             LogLine(
-                len(self._lines) + 1,
+                self._lines[-1].number + 1 if self._lines else 1,
                 fact.flow_run_key,
                 fact.task_run_key,
                 fact.moment,
@@ -324,16 +394,17 @@ class MemoryStore:
                 "task_runs": len(self._task_runs),
                 "cached_results": len(self._cached),
                 "log_lines": len(self._lines),
+                "artifacts": len(self._artifacts),
             }
         return {"location": "memory:", "schema_version": 0, "rows": rows, "bytes": 0}
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    def _record(self, key: RunId) -> _Record[TaskRun] | _Record[FlowRun] | None:
+    def _record(self, key: RunId) -> Record[TaskRun] | Record[FlowRun] | None:
         return self._task_runs.get(key) or self._flow_runs.get(key)
 
-    def _chosen(self, records: dict[RunId, _Record[R]], query: FlowRunQuery | TaskRunQuery) -> list[R]:
+    def _chosen(self, records: dict[RunId, Record[R]], query: FlowRunQuery | TaskRunQuery) -> list[R]:
         with self._turn:
             keys: Iterable[RunId] = records if query.keys is None else dict.fromkeys(query.keys)
             found = (records[key] for key in keys if key in records)
@@ -342,89 +413,6 @@ class MemoryStore:
     def _chosen_lines(self, query: LogQuery) -> list[LogLine]:
         with self._turn:
             return [line for line in self._lines if line_matches(line, query)]
-
-
-class _Call:
-    """What is kept of a deferred call.
-
-    Args:
-        run_key: The run.
-        task_key: The task.
-        due: From when on it may be claimed.
-        call: The call, packed.
-        upstream: The deferred runs that it waits for.
-    """
-
-    __slots__ = ("call", "claimed", "due", "owner", "run_key", "task_key", "upstream")
-
-    def __init__(self, run_key: RunId, task_key: str, due: Moment, call: bytes, upstream: set[RunId]) -> None:
-        self.run_key: RunId = run_key
-        self.task_key: str = task_key
-        self.due: Moment = due
-        self.call: bytes = call
-        self.upstream: set[RunId] = upstream
-        self.owner: str | None = None
-        self.claimed: Moment = 0
-
-
-class _Record(Generic[R]):
-    """What is kept of a run; the run itself lives on and changes.
-
-    Args:
-        run: The run, of which what is settled at its creation is taken over.
-    """
-
-    __slots__ = ("history", "result", "run")
-
-    def __init__(self, run: R) -> None:
-        self.history: list[StoredState] = []
-        self.result: StoredResult | None = None
-        self.run: R = copy.copy(run)
-        self.run.start = self.run.end = self.run.next_start = None
-
-    def begin(self, *states: State[Any]) -> None:
-        """Enter the first states."""
-        for state in states:
-            self._enter(state)
-        self.run.run_count = 0 if self.run.start is None else 1
-
-    def move(self, fact: FlowRunMoved | TaskRunMoved) -> bool:
-        """Enter another state; the result is that of the present state.
-
-        Returns:
-            Whether the run did: one that has ended stays as it is.
-        """
-        if self.history[-1].type in FINAL_TYPES:
-            return False
-        self._enter(fact.state)
-        self.result = fact.result
-        self.run.run_count = fact.run_count
-        if fact.name is not None:
-            self.run.given_name = fact.name
-        return True
-
-    def _enter(self, state: State[Any]) -> None:
-        stored = StoredState(state.type, state.name, state.moment, state.message, plain_details(state))
-        self.history.append(stored)
-        self.run.state = live_state(stored)
-        if stored.type is StateType.RUNNING and self.run.start is None:
-            self.run.start = stored.moment
-        self.run.end = stored.moment if state.is_final() else None
-        self.run.next_start = next_start(state)
-
-    def copy(self) -> R:
-        """Return the run as it is now, for the reader to keep."""
-        run = copy.copy(self.run)
-        run.state = live_state(self.history[-1])
-        if isinstance(run, FlowRun):
-            run.parameters = _frozen(run.parameters)
-        return run
-
-
-def _frozen(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as they are when they are read back, which nobody else changes."""
-    frozen: dict[str, Any] = from_json(to_json(dict(parameters))) if parameters else {}
-    return frozen
 
 
 def _page(runs: list[R], order: RunOrder | None, limit: int, after: str | None, offset: int) -> Page[R]:

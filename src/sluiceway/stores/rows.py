@@ -23,6 +23,9 @@ RUNNING = STATE_CODES[StateType.RUNNING]
 COMPLETED = STATE_CODES[StateType.COMPLETED]
 FINAL_CODES = frozenset(STATE_CODES[kind] for kind in FINAL_TYPES)
 
+_MOST_MILLISECONDS = (1 << 48) - 1
+"""The last millisecond that an identifier can tell of."""
+
 
 def plain_details(state: State[Any]) -> dict[str, Any] | None:
     """Return what goes with a state as plain data, or None where nothing does.
@@ -40,6 +43,15 @@ def _plain(value: object) -> object:
         return times.to_datetime(times.from_datetime(value)).isoformat()
     # A UUID, told by its module: importing `uuid` takes longer than writing the rows of a small flow.
     return str(value) if type(value).__module__ == "uuid" else value
+
+
+def is_out_of_hand(state: State[Any]) -> bool:
+    """Return whether a run in this state is in the hands of no process: it has ended, or waits without one.
+
+    Args:
+        state: The state.
+    """
+    return state.type in FINAL_TYPES or (state.type is StateType.PAUSED and state.special_name == "Suspended")
 
 
 def next_start(state: State[Any]) -> times.Moment | None:
@@ -74,3 +86,24 @@ def from_json(text: str) -> Any:
     import json  # lazy: as for writing
 
     return json.loads(text)
+
+
+def created(key: bytes) -> times.Moment:
+    """Return when a run was created, to the millisecond.
+
+    Args:
+        key: The identifier of the run.
+    """
+    return int.from_bytes(key[:6], "big") * 1_000
+
+
+def first_key(moment: times.Moment) -> bytes:
+    """Return the lowest identifier of a run that is created at a moment or later.
+
+    Args:
+        moment: The moment.
+    """
+    milliseconds = -(-moment // 1_000)
+    if milliseconds > _MOST_MILLISECONDS:
+        return b"\xff" * 17
+    return max(0, milliseconds).to_bytes(6, "big") + bytes(10)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sluiceway.base import times
 from sluiceway.base.times import SECOND, Moment
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Bell
 
 
 class VirtualClock:
@@ -55,20 +60,23 @@ class VirtualClock:
         with self._lock:
             self._moment += round(seconds * SECOND)
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, is_over: Callable[[], bool] | None = None, bell: Bell | None = None) -> None:
         """Put the clock forward instead of blocking.
 
         Args:
             seconds: How long the sleep is to have been.
+            is_over: Does not matter, as the sleep is over at once.
+            bell: Does not matter either.
         """
         self.slept.append(seconds)
         self.advance(max(0.0, seconds))
 
-    async def asleep(self, seconds: float) -> None:
+    async def asleep(self, seconds: float, bell: Bell | None = None) -> None:
         """Put the clock forward, and let others in the event loop have a turn.
 
         Args:
             seconds: How long the sleep is to have been.
+            bell: Does not matter, as the sleep is over at once.
         """
         import asyncio  # lazy: only async code gets here
 

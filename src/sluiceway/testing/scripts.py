@@ -16,13 +16,14 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sluiceway import wiring
+from sluiceway.base.errors import StoreError
 from sluiceway.base.ops import Op
 from sluiceway.drivers import blocking
 from sluiceway.drivers.performing import Handler
 from sluiceway.drivers.planning import plan_flow, plan_task
 from sluiceway.engine.contexts import FlowRunContext
 from sluiceway.engine.flow import run_flow
-from sluiceway.engine.ops import Emit, Invoke, Outcome, Say, Sleep, Wait
+from sluiceway.engine.ops import Emit, Invoke, Outcome, Say, Settle, Sleep, Wait
 from sluiceway.engine.task import run_task
 from sluiceway.flows import Flow
 from sluiceway.model.facts import FACTS, Fact
@@ -234,6 +235,8 @@ def spell(op: Op[Any]) -> str:
             return f"{kind} {len(op.futures)}"
         case Say():
             return f"{kind} {_LEVELS.get(op.level, op.level)}"
+        case Settle(strict=True):
+            return f"{kind} strict"
     return kind
 
 
@@ -296,6 +299,17 @@ class DirectRecorder:
             timeout: Does not matter.
         """
         return True
+
+    def settle(self) -> None:
+        """Return at once: nothing is ever left to be written."""
+
+    def when_settled(self, then: Callable[[StoreError | None], object]) -> None:
+        """Call a function at once: nothing is ever left to be written.
+
+        Args:
+            then: Called with None.
+        """
+        then(None)
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""

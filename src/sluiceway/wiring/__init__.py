@@ -7,14 +7,17 @@ import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sluiceway.base.errors import ConfigurationError
 from sluiceway.ports.services import Services
-from sluiceway.ports.store import Store
 from sluiceway.recording.batching import BatchingRecorder
 from sluiceway.storage.results import ResultStorage
 from sluiceway.wiring.clock import SystemClock
 from sluiceway.wiring.configuration import Settings, process_settings
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Store
 
 _lock = threading.RLock()
 _current: Services | None = None
@@ -52,8 +55,12 @@ def build(settings: Settings) -> Services:
             f"{settings.origin_of('api_url')} names a server, but talking to one comes with a later version of "
             "Sluiceway. Unset it; runs are recorded in a database, which SLUICEWAY_DATABASE_URL names."
         )
-    store = make_store(settings)
-    recorder = BatchingRecorder(store, settings.flush_interval)
+    from sluiceway.wiring.presence import presence_of  # lazy: needed once something runs
+    from sluiceway.wiring.retention import keep_house
+
+    store, clock = make_store(settings), SystemClock()
+    presence = presence_of(store, clock, settings.database_url, settings.liveness, settings.lease_seconds)
+    recorder = BatchingRecorder(store, settings.flush_interval, announcer=presence)
     results = ResultStorage(
         store,
         settings.results_storage,
@@ -65,7 +72,10 @@ def build(settings: Settings) -> Services:
         from sluiceway.wiring.progress import show_progress
 
         show_progress(recorder)
-    return Services(settings, store, recorder, results, SystemClock())
+    services = Services(settings, store, recorder, results, clock)
+    services.presence = presence
+    keep_house(services)
+    return services
 
 
 def make_store(settings: Settings) -> Store:

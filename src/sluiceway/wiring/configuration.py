@@ -177,6 +177,19 @@ class Settings:
     flush_interval: Setting[float] = Setting(
         kinds.INTERVAL, 0.05, "How long at most something recorded waits before it is written, in seconds."
     )
+    liveness: Setting[str] = Setting(
+        kinds.choice("lock", "lease"),
+        "lock",
+        "How processes show each other that they live: by a lock that the kernel keeps, or, over a network, a lease.",
+    )
+    lease_seconds: Setting[float] = Setting(
+        kinds.INTERVAL, 30.0, "How long a lease lasts unless it is prolonged, in seconds; it is, every half second."
+    )
+    durability: Setting[str] = Setting(
+        kinds.choice("batched", "strict"),
+        "batched",
+        "Whether runs wait until what happened to them is on disk: strict does, before each call returns.",
+    )
     task_runner_thread_pool_max_workers: Setting[int | None] = Setting(
         kinds.whole(1), None, "How many submitted tasks of a flow run at once in threads."
     )
@@ -197,6 +210,45 @@ class Settings:
         kinds.choice("off", "auto"),
         "off",
         "Whether a flow shows progress bars of its tasks; auto does on terminals.",
+    )
+
+    # Not `server_port`: container platforms set a variable of that name for a service called `sluiceway-server`.
+    server_listen: Setting[str] = Setting(
+        kinds.LISTEN, "127.0.0.1:4200", "Where the server listens: a name or an address, and a port, 0 for a free one."
+    )
+    server_token: Setting[str | None] = Setting(
+        kinds.TEXT, None, "What the server asks of who comes; it needs one where others can reach it.", secret=True
+    )
+    server_allowed_hosts: Setting[tuple[str, ...]] = Setting[tuple[str, ...]](
+        kinds.NAMES, (), "Further names that the server goes by, such as that of a proxy in front of it."
+    )
+    server_prefix: Setting[str | None] = Setting(
+        kinds.URL_PREFIX, None, "The path below which the server is reached, such as /flows."
+    )
+    server_trusted_proxies: Setting[tuple[str, ...]] = Setting[tuple[str, ...]](
+        kinds.NAMES, (), "Addresses of proxies that are believed when they say for whom they ask."
+    )
+
+    # Of these, 0 stands for no limit: it travels to other processes, where None would be the default.
+    retention_automatic: Setting[bool] = Setting(
+        kinds.SWITCH, True, "Whether processes that record runs remove old ones by themselves, now and then."
+    )
+    retention_interval: Setting[float] = Setting(
+        kinds.INTERVAL, 3_600.0, "How often they do at most, all processes of a run database together, in seconds."
+    )
+    retention_max_age: Setting[float] = Setting(
+        kinds.AGE_LIMIT, 90 * 86_400.0, "How long runs are kept after they have ended, in seconds or such as 90d."
+    )
+    retention_max_flow_runs: Setting[int] = Setting(
+        kinds.LIMIT, 100_000, "How many flow runs are kept that no other called; the newest stay."
+    )
+    retention_max_task_runs: Setting[int] = Setting(
+        kinds.LIMIT, 1_000_000, "How many task runs are kept; those of the newest flow runs stay."
+    )
+    retention_max_size: Setting[int] = Setting(
+        kinds.SIZE_LIMIT,
+        10 * 10**9,
+        "How large the run database may be, cached results aside, in bytes or such as 10GB.",
     )
 
     def __init__(self, given: Mapping[str, Given]) -> None:

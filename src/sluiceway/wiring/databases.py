@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sluiceway.base.errors import ConfigurationError
-from sluiceway.ports.store import Store
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Store
 
 
 def open_store(url: str) -> Store:

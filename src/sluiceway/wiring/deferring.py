@@ -100,7 +100,7 @@ def defer(
     run.state.state_details.scheduled_time = run.state.timestamp
     sources = [reference.source for reference in call.references]
     upstream = tuple(dict.fromkeys(source.run_key for source in sources if isinstance(source, DeferredFuture)))
-    services.store.write([TaskRunDeferred(run, run.state, now, packed, upstream)])
+    services.store.write([TaskRunDeferred(run, run.state, now, packed, upstream)], durable=call.strict)
     return DeferredFuture(run, services)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sluiceway.drivers import logs
-from sluiceway.ports.store import Recorder
 from sluiceway.recording.console import ConsoleHandler
 from sluiceway.recording.logs import JournalHandler
 from sluiceway.wiring.configuration import Settings, process_settings
+
+if TYPE_CHECKING:
+    from sluiceway.ports.store import Recorder
 
 OWN = "sluiceway"
 """The logger above all loggers of Sluiceway."""

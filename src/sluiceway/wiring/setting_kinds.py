@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -116,6 +117,35 @@ def _web_address(raw: object, place: Place) -> str:
     return text
 
 
+def listen_parts(text: str) -> tuple[str, int]:
+    """Return the host and the port of a text such as `127.0.0.1:4200` or `[::1]:4200`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not bare or (":" in bare and bare == host) or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError
+    return bare, int(port)
+
+
+def _listen(raw: object, place: Place) -> str:
+    text = _text_of(raw)
+    listen_parts(text)
+    return text
+
+
+_URL_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+
+
+def _url_prefix(raw: object, place: Place) -> str | None:
+    text = _text_of(raw).rstrip("/")
+    if text and not _URL_PREFIX.fullmatch(text):
+        raise ValueError
+    return text or None
+
+
 def _database(raw: object, place: Place) -> str:
     text = _text_of(raw)
     if text == "memory:":
@@ -162,10 +192,70 @@ def _names(raw: object, place: Place) -> tuple[str, ...]:
     return tuple(_text_of(item) for item in _items_of(raw))
 
 
+_OFF = frozenset({"off", "none", "never", "false", "no"})
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+def duration_seconds(text: str) -> float:
+    """Return the seconds of a duration such as `90s`, `15m`, `2h`, `30d` or `1w`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    word = text.strip().lower()
+    return _quantity(word, word[-1:], _SECONDS)
+
+
+def size_bytes(text: str) -> int:
+    """Return the bytes of a size such as `500 MB`, `1GB` or `2GiB`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    word = text.strip().lower()
+    return round(_quantity(word, word.lstrip("0123456789._ "), _BYTES))
+
+
+def _quantity(word: str, unit: str, units: dict[str, int]) -> float:
+    number = float(word.removesuffix(unit).strip()) * units[unit] if unit in units else -1.0
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def _is_off(raw: object) -> bool:
+    return raw is False or (isinstance(raw, str) and raw.strip().lower() in _OFF)
+
+
+def _limit(raw: object, place: Place) -> int:
+    return 0 if _is_off(raw) else whole(0).parse(raw, place)
+
+
+def _age_limit(raw: object, place: Place) -> float:
+    if _is_off(raw):
+        return 0.0
+    try:
+        return _seconds(raw, place)
+    except ValueError:
+        return duration_seconds(_text_of(raw))
+
+
+def _size_limit(raw: object, place: Place) -> int:
+    if _is_off(raw):
+        return 0
+    try:
+        return whole(0).parse(raw, place)
+    except ValueError:
+        return size_bytes(_text_of(raw))
+
+
 TEXT = Kind("a text", _text)
 PATH = Kind("a path", _path)
 PATH_OR_URL = Kind("a path, or a URL such as s3://bucket/folder", _path_or_url)
 WEB_ADDRESS = Kind("an address such as http://127.0.0.1:4200/api", _web_address)
+LISTEN = Kind("an address and a port such as 127.0.0.1:4200", _listen)
+URL_PREFIX = Kind("a path such as /flows", _url_prefix)
 DATABASE = Kind("sqlite:///PATH (four slashes for an absolute path) or memory:", _database)
 SWITCH = Kind("true or false", _switch, ("true", "false"))
 SWITCH_OR_AUTO = Kind("auto, true or false", _switch_or_auto, ("auto", "true", "false"))
@@ -173,3 +263,6 @@ SECONDS = Kind("a number of seconds, not negative", _seconds)
 INTERVAL = Kind("a number of seconds above 0", _interval)
 DELAYS = Kind("a number of seconds, not negative, or a list of them", _delays)
 NAMES = Kind("a list of names (separated by commas, outside TOML)", _names)
+LIMIT = Kind("a whole number, or off for no limit", _limit)
+AGE_LIMIT = Kind("a duration such as 90d, 12h or 30m, or off for no limit", _age_limit)
+SIZE_LIMIT = Kind("a size such as 500MB or 10GB, or off for no limit", _size_limit)

@@ -16,6 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sluiceway.model.states import StateType
 
 __all__ = [
+    "ArtifactCollectionFilter",
+    "ArtifactFilter",
+    "ArtifactFilterFlowRunId",
+    "ArtifactFilterId",
+    "ArtifactFilterKey",
+    "ArtifactFilterTaskRunId",
+    "ArtifactFilterType",
     "FlowFilter",
     "FlowFilterId",
     "FlowFilterName",
@@ -45,6 +52,9 @@ __all__ = [
     "TaskRunFilterStateType",
     "TaskRunFilterTags",
     "TaskRunFilterTaskName",
+    "VariableFilter",
+    "VariableFilterName",
+    "VariableFilterTags",
 ]
 
 
@@ -257,3 +267,64 @@ class LogFilter(_Filter):
     flow_run_id: LogFilterFlowRunId | None = None
     task_run_id: LogFilterTaskRunId | None = None
     text: LogFilterTextSearch | None = None
+
+
+# --- artifacts ------------------------------------------------------------------------------------
+
+
+class ArtifactFilterId(_AnyId):
+    """Artifacts of these identifiers."""
+
+
+class ArtifactFilterKey(_AnyName):
+    """Artifacts of these keys."""
+
+
+class ArtifactFilterType(_AnyName):
+    """Artifacts of these types."""
+
+
+class ArtifactFilterFlowRunId(_AnyId):
+    """Artifacts made in these flow runs, also in their tasks."""
+
+
+class ArtifactFilterTaskRunId(_AnyId):
+    """Artifacts made in these task runs."""
+
+
+class ArtifactFilter(_Filter):
+    """Which artifacts to read."""
+
+    id: ArtifactFilterId | None = None
+    key: ArtifactFilterKey | None = None
+    type: ArtifactFilterType | None = None
+    flow_run_id: ArtifactFilterFlowRunId | None = None
+    task_run_id: ArtifactFilterTaskRunId | None = None
+
+
+class ArtifactCollectionFilter(_Filter):
+    """Of which keys to read the newest version, by what that is."""
+
+    latest_id: ArtifactFilterId | None = None
+    key: ArtifactFilterKey | None = None
+    type: ArtifactFilterType | None = None
+    flow_run_id: ArtifactFilterFlowRunId | None = None
+    task_run_id: ArtifactFilterTaskRunId | None = None
+
+
+# --- variables ------------------------------------------------------------------------------------
+
+
+class VariableFilterName(_AnyName):
+    """Variables of these names."""
+
+
+class VariableFilterTags(_AllTags):
+    """Variables with all of these tags."""
+
+
+class VariableFilter(_Filter):
+    """Which variables to read."""
+
+    name: VariableFilterName | None = None
+    tags: VariableFilterTags | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["FlowRunSort", "FlowSort", "LogSort", "TaskRunSort"]
+__all__ = ["ArtifactSort", "FlowRunSort", "FlowSort", "LogSort", "TaskRunSort"]
 
 
 class FlowRunSort(str, Enum):
@@ -40,3 +40,10 @@ class LogSort(str, Enum):
 
     TIMESTAMP_ASC = "TIMESTAMP_ASC"
     TIMESTAMP_DESC = "TIMESTAMP_DESC"
+
+
+class ArtifactSort(str, Enum):
+    """The orders of artifacts; their identifiers increase with time."""
+
+    ID_DESC = "ID_DESC"
+    ID_ASC = "ID_ASC"

@@ -1,47 +1,51 @@
 """Folding: from the facts of a batch to few rows, one for each run that the batch tells of.
 
-Rows lie flat, the values of one after those of another, as they are bound to statements. Two things keep
-binding cheap, which happens while user code waits for the interpreter: Python's sqlite3 looks for adapters
-(about half a microsecond) for every value that is `None` or `bytes`, and for no `float` or `bytearray`. So
-NULL is written as a NaN, which SQLite takes for NULL (www.sqlite.org/nulls.html), and bytes as bytearrays.
+Rows lie flat, the values of one after those of another, as they are bound to statements.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.model.facts import (
+    ArtifactChanged,
+    ArtifactMade,
     DeferredCallEnded,
     Fact,
     FlowRunCreated,
     FlowRunMoved,
+    FlowRunReopened,
     LogWritten,
     ResultCached,
     TaskRunCreated,
     TaskRunDeferred,
     TaskRunMoved,
+    TaskRunReopened,
+    TaskRunSettled,
+    TaskRunStaged,
     TaskRunStarted,
 )
 from sluiceway.model.results import NOTHING, StoredResult
 from sluiceway.model.states import COMPLETED, FINAL_TYPES, State, StateType
-from sluiceway.stores.rows import SCHEDULED, next_start, to_json
+from sluiceway.stores.rows import PENDING, RUNNING, SCHEDULED, is_out_of_hand, next_start, to_json
+from sluiceway.stores.sqlite.binding import (
+    NOTHING_COLUMNS,
+    NULL,
+    PICKLE,
+    Value,
+    blob_of,
+    call_columns,
+    result_columns,
+    value_of,
+)
 from sluiceway.stores.sqlite.packing import pack_completed, pack_inputs, pack_states
 
 if TYPE_CHECKING:
     from sluiceway.model.runs import FlowRun, TaskRun
-
-Value: TypeAlias = "int | float | str | bytearray"
-
-NULL = float("nan")
-PICKLE = "pickle"
-"""The serializer that is not spelled out in rows."""
-
-_NO_RESULT = (NULL,) * 6
-_NOTHING = (NOTHING.serializer, *_NO_RESULT[1:])
 
 
 class Numbers:
@@ -71,7 +75,7 @@ class Batch:
         numbers: The numbers that are known.
     """
 
-    __slots__ = ("new_flows", "new_loggers", "new_tasks", "numbers", "rows")
+    __slots__ = ("begun", "begun_tasks", "new_flows", "new_loggers", "new_tasks", "numbers", "over", "rows")
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers: Numbers = numbers
@@ -81,6 +85,12 @@ class Batch:
         """Flows without a number, and when they were first seen."""
         self.new_tasks: set[tuple[str, str]] = set()
         self.new_loggers: set[str] = set()
+        self.begun: list[RunId] = []
+        """Flow runs that no other run has called, and that have not ended: they are in the hands of this process."""
+        self.begun_tasks: list[RunId] = []
+        """The same of task runs."""
+        self.over: list[RunId] = []
+        """The same of flow runs that have ended within the batch: a process may have taken one before it began."""
 
     @property
     def complete(self) -> bool:
@@ -88,12 +98,15 @@ class Batch:
         return not (self.new_flows or self.new_tasks or self.new_loggers)
 
 
-def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
-    """Return what facts come to.
+REOPENING = (FlowRunReopened, TaskRunReopened)
+
+
+def fold(facts: Sequence[Fact], numbers: Numbers) -> list[Batch]:
+    """Return what facts come to: one batch, or several that follow each other where runs are reopened.
 
     Args:
         facts: The facts in the order they were recorded.
-        numbers: The numbers that are known; where others are needed, the batch is not complete.
+        numbers: The numbers that are known; where others are needed, a batch is not complete.
 
     Raises:
         TypeError: Something is no fact.
@@ -101,11 +114,33 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     kinds: defaultdict[type, list[Any]] = defaultdict(list)
     for fact in facts:
         kinds[type(fact)].append(fact)
+    if kinds.keys().isdisjoint(REOPENING):
+        return [_fold(kinds, numbers)]
+    return [_fold(part, numbers) for part in _lives(facts)]
+
+
+def _lives(facts: Sequence[Fact]) -> Iterator[defaultdict[type, list[Any]]]:
+    """Yield facts by kind in parts, of which each begins with the runs that are reopened in it, if any."""
+    kinds: defaultdict[type, list[Any]] = defaultdict(list)
+    for fact in facts:
+        if type(fact) in REOPENING and not kinds.keys() <= set(REOPENING):
+            yield kinds
+            kinds = defaultdict(list)
+        kinds[type(fact)].append(fact)
+    yield kinds
+
+
+def _fold(kinds: defaultdict[type, list[Any]], numbers: Numbers) -> Batch:
     batch = Batch(numbers)
-    flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
+    for kind in REOPENING:
+        if kind in kinds:
+            _fold_reopened(kind, kinds.pop(kind), batch)
     task_moves = _by_run(kinds.pop(TaskRunMoved, ()))
-    _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
     _fold_started(kinds.pop(TaskRunStarted, ()), task_moves, batch)
+    if not (kinds or task_moves):  # a strict step, which waits for its end
+        return batch
+    flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
+    _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
     _fold_task_runs(((fact.run, [fact.state]) for fact in kinds.pop(TaskRunCreated, ())), task_moves, batch)
     if TaskRunDeferred in kinds:
         _fold_deferred(kinds.pop(TaskRunDeferred), task_moves, batch)
@@ -114,10 +149,52 @@ def fold(facts: Sequence[Fact], numbers: Numbers) -> Batch:
     for ended in kinds.pop(DeferredCallEnded, ()):
         batch.rows["end_waits"].append(bytearray(ended.run_key))
         batch.rows["end_calls"].append(bytearray(ended.run_key))
+    for staged in kinds.pop(TaskRunStaged, ()):
+        batch.rows["stage_task_runs"].append(bytearray(staged.run_key))
+    for settled in kinds.pop(TaskRunSettled, ()):
+        batch.rows["settle_task_runs"].append(bytearray(settled.run_key))
     _fold_cached(kinds.pop(ResultCached, ()), batch)
     _fold_logs(kinds.pop(LogWritten, ()), batch)
+    if ArtifactMade in kinds or ArtifactChanged in kinds:
+        from sluiceway.stores.sqlite.folding_artifacts import fold_artifacts  # lazy: most programs make none
+
+        fold_artifacts(kinds.pop(ArtifactMade, ()), kinds.pop(ArtifactChanged, ()), batch)
     if kinds:
         raise TypeError(f"{next(iter(kinds)).__qualname__} is no fact that a journal can be told.")
+    return batch
+
+
+def _fold_reopened(kind: type, reopened: Sequence[FlowRunReopened | TaskRunReopened], batch: Batch) -> None:
+    if kind is TaskRunReopened:
+        batch.rows["note_reopened"] += [value for f in reopened for value in (bytearray(f.run_key), f.state.moment)]
+    rows = batch.rows["reopen_flow_runs" if kind is FlowRunReopened else "reopen_task_runs"]
+    for fact in reopened:
+        history, code, state_name, _, ended = pack_states([fact.state])
+        rows += (bytearray(fact.run_key), code, value_of(state_name), value_of(ended), history)
+
+
+def fold_lives(
+    flow_runs: Iterable[tuple[FlowRun, list[State[Any]], StoredResult | None]],
+    task_runs: Iterable[tuple[TaskRun, list[State[Any]], StoredResult | None]],
+    lines: Iterable[LogWritten],
+    numbers: Numbers,
+) -> Batch:
+    """Return what whole runs come to, each with all its states and its result.
+
+    Args:
+        flow_runs: Flow runs.
+        task_runs: Task runs.
+        lines: What they logged.
+        numbers: The numbers that are known; where others are needed, the batch is not complete.
+    """
+    batch = Batch(numbers)
+    for flow_run, (first, *later), result in flow_runs:
+        moves = [FlowRunMoved(flow_run.key, state, flow_run.run_count, result) for state in later]
+        _fold_flow_runs([FlowRunCreated(flow_run, first)], {flow_run.key: moves}, batch)
+    for task_run, (first, *later), result in task_runs:
+        settled = [TaskRunMoved(task_run.key, state, task_run.run_count, result) for state in later]
+        _fold_task_runs([(task_run, [first])], {task_run.key: settled}, batch)
+    _fold_logs(lines, batch)
     return batch
 
 
@@ -154,7 +231,7 @@ def _fold_started(started: Iterable[TaskRunStarted], moves: dict[RunId, Sequence
             others.append((run, _first_states(run, fact.called)))
             continue
         if run.flow_run_key is not flow_run_key:
-            flow_run_key, flow_run = run.flow_run_key, _blob(run.flow_run_key)
+            flow_run_key, flow_run = run.flow_run_key, blob_of(run.flow_run_key)
         del moves[run.key]
         result, began, ended = moved[0].result, run.start or 0, moved[0].state.moment
         rows += (
@@ -223,7 +300,7 @@ def _fold_task_runs(
             task = 0
         if run.flow_run_key is not flow_run_key:  # most follow others of the same flow run
             flow_run_key = run.flow_run_key
-            flow_run = _blob(flow_run_key)
+            flow_run = blob_of(flow_run_key)
         key = run.key
         later = moves.pop(key, ())
         if states[-1].type in FINAL_TYPES:
@@ -244,14 +321,20 @@ def _fold_task_runs(
             null if name is None else name,
             null if started is None else started,
             null if ended is None else ended,
-            null if code != SCHEDULED else _value(next_start(states[-1])),
+            null if code != SCHEDULED else value_of(next_start(states[-1])),
             null if not run.tags else _tags(run, "tag_task_runs", batch),
             null if cache_key is None else cache_key,
             null if run.call_preview is None else run.call_preview,
             null if not run.inputs else pack_inputs(run.inputs),
             history,
         )
-        rows += _NOTHING if result is NOTHING else _result(result)
+        rows += NOTHING_COLUMNS if result is NOTHING else result_columns(result)
+        if flow_run_key is None and code in _IN_HAND:
+            batch.begun_tasks.append(key)
+
+
+_IN_HAND = (PENDING, RUNNING)
+"""The codes of states in which a task run outside flows is in the hands of a process; a deferred one is scheduled."""
 
 
 def _fold_deferred(
@@ -296,12 +379,12 @@ def _fold_task_moves(moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch) -
             run_count,
             null if started is None else started,
             null if ended is None else ended,
-            null if code != SCHEDULED else _value(next_start(states[-1])),
+            null if code != SCHEDULED else value_of(next_start(states[-1])),
             null if name is None else name,
             null if cache_key is None else cache_key,
             history,
         )
-        rows += _NOTHING if result is NOTHING else _result(result)
+        rows += NOTHING_COLUMNS if result is NOTHING else result_columns(result)
 
 
 def _fold_flow_runs(
@@ -320,22 +403,29 @@ def _fold_flow_runs(
             bytearray(run.key),
             _flow_number(run.flow_name, first, batch),
             code,
-            _value(state_name),
+            value_of(state_name),
             later[-1].run_count if later else int(started is not None),
             names[-1],
-            _value(run.flow_version),
-            _blob(run.parent_key),
-            _blob(run.parent_task_run_key),
+            value_of(run.flow_version),
+            blob_of(run.parent_key),
+            blob_of(run.parent_task_run_key),
             NULL if run.root_key == run.key else bytearray(run.root_key),
-            _value(started),
-            _value(ended),
-            _value(next_start(states[-1])),
-            _value(run.expected_start),
+            value_of(started),
+            value_of(ended),
+            value_of(next_start(states[-1])),
+            value_of(run.expected_start),
             NULL if not run.tags else _tags(run, "tag_flow_runs", batch),
             history,
         )
-        rows += _result(later[-1].result if later else None)
+        rows += result_columns(later[-1].result if later else None)
         rows.append(to_json(dict(run.parameters)) if run.parameters else NULL)
+        rows += (run.epoch, value_of(run.entrypoint), run.auto_resume or NULL)
+        rows += call_columns(run.call)
+        if run.parent_key is None:
+            if is_out_of_hand(states[-1]):
+                batch.over.append(run.key)
+            else:
+                batch.begun.append(run.key)
 
 
 def _flow_number(name: str, state: State[Any], batch: Batch) -> int:
@@ -351,26 +441,28 @@ def _fold_flow_moves(moves: dict[RunId, Sequence[FlowRunMoved]], batch: Batch) -
     for key, later in moves.items():
         last = later[-1]
         history, code, state_name, started, ended = pack_states([move.state for move in later])
+        if is_out_of_hand(last.state):
+            batch.rows["let_go_runs"].append(bytearray(key))
         names = [move.name for move in later if move.name is not None]
         rows += (
             bytearray(key),
             code,
-            _value(state_name),
+            value_of(state_name),
             last.run_count,
-            _value(started),
-            _value(ended),
-            _value(next_start(last.state)),
+            value_of(started),
+            value_of(ended),
+            value_of(next_start(last.state)),
             names[-1] if names else NULL,
             history,
         )
-        rows += _result(last.result)
+        rows += result_columns(last.result)
 
 
 def _fold_cached(cached: Iterable[ResultCached], batch: Batch) -> None:
     rows = batch.rows["cache_results"]
     for fact in cached:
         entry = fact.entry
-        rows += (entry.key, entry.created, _value(entry.expires), *_result(entry.result))
+        rows += (entry.key, entry.created, value_of(entry.expires), *result_columns(entry.result))
 
 
 def _fold_logs(lines: Iterable[LogWritten], batch: Batch) -> None:
@@ -381,7 +473,7 @@ def _fold_logs(lines: Iterable[LogWritten], batch: Batch) -> None:
         if number is None:
             batch.new_loggers.add(line.logger)
             number = 0
-        rows += (_blob(line.flow_run_key), _blob(line.task_run_key), line.moment, line.level, number, line.message)
+        rows += (blob_of(line.flow_run_key), blob_of(line.task_run_key), line.moment, line.level, number, line.message)
 
 
 def _tags(run: FlowRun | TaskRun, statement: str, batch: Batch) -> str:
@@ -391,28 +483,3 @@ def _tags(run: FlowRun | TaskRun, statement: str, batch: Batch) -> str:
     for tag in tags:
         batch.rows[statement] += (tag, key)
     return to_json(tags)
-
-
-def _result(result: StoredResult | None) -> tuple[Value, ...]:
-    """Return the six columns of a result."""
-    if result is None:
-        return _NO_RESULT
-    if result is NOTHING:
-        return _NOTHING
-    serializer, blob, location, size, preview, why_not = result
-    return (
-        NULL if serializer == PICKLE else serializer,
-        size if blob is None else NULL,
-        NULL if location is None else location,
-        NULL if why_not is None else why_not,
-        NULL if preview is None else preview,
-        NULL if blob is None else bytearray(blob),
-    )
-
-
-def _value(value: int | str | None) -> Value:
-    return NULL if value is None else value
-
-
-def _blob(value: bytes | None) -> Value:
-    return NULL if value is None else bytearray(value)

@@ -54,7 +54,7 @@ class Reader:
 
     def read_flow(self, key: RunId) -> FlowInfo | None:
         """Return a flow, or None."""
-        found = self._all(self._texts["flow"], (key,))
+        found = self.ask(self._texts["flow"], (key,))
         return FlowInfo(*found[0]) if found else None
 
     def read_flows(self, names: tuple[str, ...] | None, limit: int, after: str | None) -> Page[FlowInfo]:
@@ -62,10 +62,10 @@ class Reader:
         cursors.check_page(limit)
         beyond = "" if after is None else cursors.text(after, cursors.FLOWS)
         if names is None:
-            found = self._all(self._texts["flows"], (beyond, limit + 1))
+            found = self.ask(self._texts["flows"], (beyond, limit + 1))
         else:
             chosen = to_json([encodable(name) for name in names])
-            found = self._all(self._texts["flows_of_names"], (beyond, chosen, limit + 1))
+            found = self.ask(self._texts["flows_of_names"], (beyond, chosen, limit + 1))
         flows = tuple(FlowInfo(*row) for row in found[:limit])
         return Page(flows, cursors.text_cursor(flows[-1].name, cursors.FLOWS) if len(found) > limit else None)
 
@@ -85,7 +85,7 @@ class Reader:
     ) -> Page[FlowRun]:
         """Return flow runs."""
         query, order = query or FlowRunQuery(), order or RunOrder.NEWEST_FIRST
-        found = self._all(*list_runs(self._texts, query, order, limit, after, offset))
+        found = self.ask(*list_runs(self._texts, query, order, limit, after, offset))
         return _run_page([_flow_run(row) for row in found[:limit]], len(found) > limit, order)
 
     def read_task_run(self, key: RunId) -> TaskRun | None:
@@ -102,49 +102,49 @@ class Reader:
     ) -> Page[TaskRun]:
         """Return task runs."""
         query, order = query or TaskRunQuery(), order or RunOrder.NEWEST_FIRST
-        found = self._all(*list_runs(self._texts, query, order, limit, after, offset))
+        found = self.ask(*list_runs(self._texts, query, order, limit, after, offset))
         return _run_page([_task_run(row) for row in found[:limit]], len(found) > limit, order)
 
     def count_flow_runs(self, query: FlowRunQuery | None) -> int:
         """Return how many flow runs there are."""
-        return self._count(select_runs(self._texts, query or FlowRunQuery()))
+        return self._count(select_runs(self._texts, query or FlowRunQuery(), by_age=True))
 
     def count_task_runs(self, query: TaskRunQuery | None) -> int:
         """Return how many task runs there are."""
-        return self._count(select_runs(self._texts, query or TaskRunQuery()))
+        return self._count(select_runs(self._texts, query or TaskRunQuery(), by_age=True))
 
     def _count(self, select: Select) -> int:
-        return int(self._all(select.count(), select.values)[0][0])
+        return int(self.ask(select.count(), select.values)[0][0])
 
     def count_task_runs_by_state(self, flow_run_key: RunId) -> dict[tuple[str, str], int]:
         """Return how many task runs of a flow run there are by task name and state name."""
         counts: Counter[tuple[str, str]] = Counter()
-        for task, code, state_name, count in self._all(self._texts["task_runs_by_state"], (flow_run_key,)):
-            counts[task, state_name or _default_name(code)] += count
+        for task, code, state_name, count in self.ask(self._texts["task_runs_by_state"], (flow_run_key,)):
+            counts[task, state_name_of(code, state_name)] += count
         return dict(counts)
 
     # --- what a run left behind ---------------------------------------------------------------
 
     def read_history(self, run_key: RunId) -> tuple[StoredState, ...]:
         """Return the states of a run in order."""
-        found = self._all(self._texts["history"], (run_key, run_key))
-        return _history(found[0][0]) if found else ()
+        found = self.ask(self._texts["history"], (run_key, run_key))
+        return stored_states(found[0][0]) if found else ()
 
     def read_result(self, run_key: RunId) -> StoredResult | None:
         """Return what is stored of the result of a run, or None."""
-        found = self._all(self._texts["result"], (run_key, run_key))
+        found = self.ask(self._texts["result"], (run_key, run_key))
         return _result(*found[0]) if found else None
 
     def read_cached(self, key: str) -> CachedResult | None:
         """Return the newest result that was cached under a key, or None."""
-        for created, expires, *columns in self._all(self._texts["cached"], (encodable(key),)):
+        for created, expires, *columns in self.ask(self._texts["cached"], (encodable(key),)):
             result = _result(*columns)
             return None if result is None else CachedResult(key, result, created, expires)
         return None
 
     def read_logs(self, query: LogQuery | None, limit: int, after: str | None, newest_first: bool) -> Page[LogLine]:
         """Return log lines."""
-        found = self._all(*list_logs(self._texts, query or LogQuery(), limit, after, newest_first))
+        found = self.ask(*list_logs(self._texts, query or LogQuery(), limit, after, newest_first))
         lines = tuple(LogLine(*row) for row in found[:limit])
         more = len(found) > limit
         return Page(lines, cursors.write(cursors.LOGS[newest_first], lines[-1].number) if more else None)
@@ -158,8 +158,8 @@ class Reader:
     def check(self) -> list[str]:
         """Return what is wrong with the database, a sentence each."""
         try:
-            damage = self._all("PRAGMA integrity_check")
-            dangling = self._all(self._texts["dangling"])
+            damage = self.ask("PRAGMA integrity_check")
+            dangling = self.ask(self._texts["dangling"])
         except StoreError as error:
             return [str(error)]
         return [
@@ -184,7 +184,16 @@ class Reader:
             "bytes": sum(os.path.getsize(file) for file in files if os.path.exists(file)),
         }
 
-    def _all(self, statement: str, values: Sequence[Bound] = ()) -> list[Any]:
+    def ask(self, statement: str, values: Sequence[Bound] | dict[str, Any] = ()) -> list[Any]:
+        """Return what comes of a statement.
+
+        Args:
+            statement: The statement.
+            values: The values of its placeholders.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
         with self._pool.lend() as connection:
             return connection.execute(statement, values).fetchall()
 
@@ -219,8 +228,10 @@ def _flow_run(row: Sequence[Any]) -> FlowRun:
     run.flow_key = flow_key
     run.parent_key, run.parent_task_run_key, root_key = row[7:10]
     run.root_key = root_key or key
-    run.run_count, run.start, run.end, run.next_start, run.expected_start, history = row[10:]
-    run.state = live_state(_history(history)[-1])
+    run.run_count, run.start, run.end, run.next_start, run.expected_start, history = row[10:16]
+    run.epoch, run.entrypoint, auto_resume = row[16:]
+    run.auto_resume = auto_resume or 0
+    run.state = live_state(stored_states(history)[-1])
     return run
 
 
@@ -231,7 +242,7 @@ def _task_run(row: Sequence[Any]) -> TaskRun:
     run.call_preview, run.cache_key, inputs = row[10:13]
     run.inputs = None if inputs is None else unpack_inputs(inputs)
     run.run_count, run.start, run.end, run.next_start, history = row[13:]
-    run.state = live_state(_history(history)[-1])
+    run.state = live_state(stored_states(history)[-1])
     return run
 
 
@@ -239,15 +250,26 @@ def _tags(text: str | None) -> frozenset[str]:
     return frozenset() if text is None else frozenset(from_json(text))
 
 
-def _history(packed: bytes) -> tuple[StoredState, ...]:
+def stored_states(packed: bytes) -> tuple[StoredState, ...]:
+    """Return the states of a packed history in order.
+
+    Args:
+        packed: The packed history.
+    """
     return tuple(
-        StoredState(STATE_TYPES[code], name or _default_name(code), moment, message, details)
+        StoredState(STATE_TYPES[code], state_name_of(code, name), moment, message, details)
         for code, name, moment, message, details in unpack_states(packed)
     )
 
 
-def _default_name(code: int) -> str:
-    return DEFAULT_NAMES[STATE_TYPES[code]]
+def state_name_of(code: int, name: str | None) -> str:
+    """Return the name of a state.
+
+    Args:
+        code: The code of its type.
+        name: Its name, where that is not the one of the type.
+    """
+    return name or DEFAULT_NAMES[STATE_TYPES[code]]
 
 
 def _result(

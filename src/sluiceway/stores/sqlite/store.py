@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from sluiceway.stores.sqlite.connection import Database
+from sluiceway.model.facts import Receipt
+from sluiceway.stores.sqlite.connection import Database, WritingConnection
+from sluiceway.stores.sqlite.input_verbs import InputVerbs
+from sluiceway.stores.sqlite.keepsake_verbs import KeepsakeVerbs
+from sluiceway.stores.sqlite.overview_verbs import OverviewVerbs
 from sluiceway.stores.sqlite.writing import Writer
 
 if TYPE_CHECKING:
     from sluiceway.base.ids import RunId
     from sluiceway.base.times import Moment
+    from sluiceway.model.batches import BatchId
     from sluiceway.model.deferred import Claim, DeferredCall
     from sluiceway.model.facts import Fact
+    from sluiceway.model.holding import Pause, ProcessInfo, RecordedStep
+    from sluiceway.model.keeping import Holdings, KeptTree, LetGo, Removed, Root, Sizes, Tree
     from sluiceway.model.queries import (
         FlowRunQuery,
         LogLine,
@@ -26,11 +34,20 @@ if TYPE_CHECKING:
     )
     from sluiceway.model.results import CachedResult, StoredResult
     from sluiceway.model.runs import FlowInfo, FlowRun, TaskRun
+    from sluiceway.model.slots import HeldSlots, Limit, SlotReply, SlotRequest
+    from sluiceway.model.states import State, StateType
+    from sluiceway.ports.store import Announcer
     from sluiceway.stores.sqlite.claiming import Claimer
+    from sluiceway.stores.sqlite.holding import Holder
+    from sluiceway.stores.sqlite.inputs import Postbox
+    from sluiceway.stores.sqlite.keeping import Keeper
+    from sluiceway.stores.sqlite.limiting import Limiter
+    from sluiceway.stores.sqlite.overseeing import Overseer
     from sluiceway.stores.sqlite.reading import Reader
+    from sluiceway.stores.sqlite.shelf import Shelf
 
 
-class SqliteStore:
+class SqliteStore(InputVerbs, KeepsakeVerbs, OverviewVerbs):
     """A journal in one SQLite file, which is made when it is first used.
 
     Any number of threads and processes may use the file at once; a process that was forked opens it anew.
@@ -60,28 +77,27 @@ class SqliteStore:
         """Bring the database to the present schema, as its first use does too; return the schema's number."""
         return self.schema_version
 
-    def write(self, facts: Sequence[Fact]) -> None:
-        """Write facts in their order, all or none of them, durably.
-
-        Args:
-            facts: The facts.
-
-        Raises:
-            StoreError: The database cannot be used; the message names the file and the remedy.
-            TypeError: Something is no fact.
-            ValueError: A fact has a value that the database cannot take.
-        """
-        self._present().writer.write(facts)
+    def write(
+        self,
+        facts: Sequence[Fact],
+        announcer: Announcer | None = None,
+        *,
+        durable: bool = False,
+        receipt: Receipt | None = None,
+        batch: BatchId | None = None,
+    ) -> None:
+        """Write facts in their order, all or none of them."""
+        self._present().writer.write(facts, announcer, durable, receipt or Receipt(), batch)
 
     def close(self) -> None:
         """Release everything that is held. Closing twice is harmless."""
         held = self._present()
         held.database.close()
         held.writer.close()
-        if held.reader is not None:
-            held.reader.close()
-        if held.claimer is not None:
-            held.claimer.close()
+        parts = (held.reader, held.claimer, held.holder, held.keeper, held.limiter)
+        for part in (*parts, held.postbox, held.shelf, held.overseer):
+            if part is not None:
+                part.close()
 
     def _present(self) -> _Held:
         """Return what this process holds."""
@@ -111,8 +127,41 @@ class SqliteStore:
 
         with held.turn:
             if held.claimer is None:
-                held.claimer = Claimer(held.database, self._strict)
+                held.claimer = Claimer(WritingConnection(held.database, self._strict))
             return held.claimer
+
+    def _holder(self) -> Holder:
+        held = self._present()
+        if held.holder is not None:
+            return held.holder
+        from sluiceway.stores.sqlite.holding import Holder  # lazy: only runs that outlive a process need it
+
+        with held.turn:
+            if held.holder is None:
+                held.holder = Holder(WritingConnection(held.database, self._strict))
+            return held.holder
+
+    def _keeper(self) -> Keeper:
+        held = self._present()
+        if held.keeper is not None:
+            return held.keeper
+        from sluiceway.stores.sqlite.keeping import Keeper  # lazy: few processes remove anything
+
+        with held.turn:
+            if held.keeper is None:
+                held.keeper = Keeper(held.database, self._strict)
+            return held.keeper
+
+    def _limiter(self) -> Limiter:
+        held = self._present()
+        if held.limiter is not None:
+            return held.limiter
+        from sluiceway.stores.sqlite.limiting import Limiter  # lazy: most programs have no limits
+
+        with held.turn:
+            if held.limiter is None:
+                held.limiter = Limiter(WritingConnection(held.database, self._strict))
+            return held.limiter
 
     # --- deferred calls, as the port describes them -------------------------------------------------
 
@@ -145,6 +194,174 @@ class SqliteStore:
     def read_lock_owner(self, key: str, at: Moment) -> str | None:
         """Return who has a lock; None where nobody does, or its time is over."""
         return self._claimer().read_lock_owner(key, at)
+
+    # --- runs in hand, as the port describes them ------------------------------------------------------
+
+    def announce_process(self, process: ProcessInfo) -> None:
+        """Put a process on the list of those that have something in hand."""
+        self._holder().announce_process(process)
+
+    def read_processes(self) -> tuple[ProcessInfo, ...]:
+        """Return the processes that have announced themselves, and have neither left nor been taken off the list."""
+        return self._holder().read_processes()
+
+    def read_holder(self, run_key: RunId) -> ProcessInfo | None:
+        """Return the process that has a run in hand; None where none has."""
+        return self._holder().read_holder(run_key)
+
+    def prolong_process(self, key: RunId, until: Moment) -> bool:
+        """Prolong the lease of a process, and return whether it still is on the list."""
+        return self._holder().prolong_process(key, until)
+
+    def bury_process(self, process: ProcessInfo, reason: str, at: Moment) -> tuple[RunId, ...]:
+        """Take a process off the list, and bring what it had in hand to an end as crashed, in one step."""
+        return self._holder().bury_process(process, reason, at)
+
+    def take_flow_run(
+        self, run_key: RunId, seen: tuple[StateType, int], process: ProcessInfo, state: State[Any]
+    ) -> int | None:
+        """Take a flow run in hand again, as the only one who does; return the epoch that begins, or None."""
+        return self._holder().take_flow_run(run_key, seen, process, state)
+
+    def hold_run(self, run_key: RunId, process: ProcessInfo) -> bool:
+        """Have a run in hand that is about to begin, and return whether nobody else has it."""
+        return self._holder().hold_run(run_key, process)
+
+    def read_steps(self, flow_run_key: RunId) -> tuple[RecordedStep, ...]:
+        """Return the task runs of a flow run as going on with it needs them, the oldest first."""
+        return self._holder().read_steps(flow_run_key)
+
+    def read_staged(self, flow_run_key: RunId) -> tuple[RunId, ...]:
+        """Return the task runs of a flow run that are staged in transactions which were not committed."""
+        return self._holder().read_staged(flow_run_key)
+
+    def read_call(self, flow_run_key: RunId) -> StoredResult | None:
+        """Return how the arguments of a flow run are kept; None where it has none."""
+        return self._holder().read_call(flow_run_key)
+
+    def claim_key(self, flow_name: str, key: str, run_key: RunId, call_hash: int) -> tuple[RunId, int]:
+        """Return the run that a key stands for, and the hash of its arguments."""
+        return self._holder().claim_key(flow_name, key, run_key, call_hash)
+
+    def end_flow_run(self, run_key: RunId, state: State[Any], process_key: RunId | None = None) -> bool:
+        """Bring a flow run that no process has in hand, and all that it called, to an end, in one step."""
+        return self._holder().end_flow_run(run_key, state, process_key)
+
+    def request_cancel(self, run_key: RunId, state: State[Any]) -> bool:
+        """Ask the process that has a run in hand to cancel it, and return whether there is one."""
+        return self._holder().request_cancel(run_key, state)
+
+    def read_held(self, process_key: RunId) -> dict[RunId, Moment | None]:
+        """Return the runs that a process has in hand, each with the moment since when it is to be cancelled."""
+        return self._holder().read_held(process_key)
+
+    def begin_pause(self, run_key: RunId, key: str, until: Moment, at: Moment) -> Pause:
+        """Note that a flow run is paused at a place, and return that."""
+        return self._holder().begin_pause(run_key, key, until, at)
+
+    def reopen_pause(self, run_key: RunId, key: str, until: Moment) -> None:
+        """Have a flow run wait at a place again, since what it was given does not fit."""
+        self._holder().reopen_pause(run_key, key, until)
+
+    def read_suspensions(self, process_key: RunId) -> tuple[Pause, ...]:
+        """Return the pauses that others have asked for, of runs that a process has in hand."""
+        return self._holder().read_suspensions(process_key)
+
+    def read_pauses(self, run_key: RunId) -> tuple[Pause, ...]:
+        """Return the places at which a flow run was paused."""
+        return self._holder().read_pauses(run_key)
+
+    def end_pause(self, run_key: RunId, key: str, answer: str | None, at: Moment) -> bool:
+        """Have a flow run go on, and return whether it was still paused there."""
+        return self._holder().end_pause(run_key, key, answer, at)
+
+    # --- keeping and removing, as the port describes them ---------------------------------------------
+
+    def read_identity(self) -> str:
+        """Return what tells this journal from all others."""
+        return self._keeper().read_identity()
+
+    def read_roots(self, ended_before: Moment, *, limit: int = 200, after: str | None = None) -> Page[Root]:
+        """Return roots that have ended, those that were created first in front."""
+        return self._keeper().read_roots(ended_before, limit, after)
+
+    def read_tree(self, root: RunId) -> Tree:
+        """Return how much hangs on a root."""
+        return self._keeper().read_tree(root)
+
+    def read_holdings(self) -> Holdings:
+        """Return how much there is, to decide whether it is too much."""
+        return self._keeper().read_holdings()
+
+    def measure(self) -> Sizes:
+        """Return what the journal holds, for a person."""
+        return self._keeper().measure(self.describe()["rows"])
+
+    def remove_runs(self, roots: Sequence[RunId], most: int, at: Moment) -> Removed:
+        """Remove a part of what hangs on roots, which may be all of it."""
+        return self._keeper().remove_runs(roots, most, at)
+
+    def remove_expired(self, at: Moment, most: int) -> int:
+        """Remove cached results that have expired, and return how many."""
+        return self._keeper().remove_expired(at, most)
+
+    def read_let_go(self, before: Moment, *, limit: int = 200, after: str = "") -> tuple[LetGo, ...]:
+        """Return places that something no longer refers to, since before a moment."""
+        return self._keeper().read_let_go(before, limit, after)
+
+    def let_go(self, locations: Iterable[str], at: Moment) -> None:
+        """Note places that nothing may refer to."""
+        self._keeper().let_go(locations, at)
+
+    def forget_locations(self, locations: Iterable[str], before: Moment) -> None:
+        """Forget what was noted of places before a moment."""
+        self._keeper().forget_locations(locations, before)
+
+    def compact(self) -> None:
+        """Give free space back to the file system; others wait meanwhile."""
+        self._keeper().compact()
+
+    def adopt(self, tree: KeptTree, at: Moment) -> None:
+        """Write a flow run of another journal with all that hangs on it, or nothing."""
+        from sluiceway.stores.sqlite.adopting import Adopter  # lazy: only importing adopts
+
+        held = self._present()
+        with closing(Adopter(held.database, self._strict)) as adopter:
+            adopter.adopt(tree, at)
+
+    # --- limits and slots, as the port describes them -----------------------------------------------
+
+    def create_limit(self, limit: Limit) -> bool:
+        """Make a limit, and return whether there was none of its name before."""
+        return self._limiter().create_limit(limit)
+
+    def change_limit(self, name: str, limit: Limit) -> bool:
+        """Have a limit be as another one, and return whether that was possible."""
+        return self._limiter().change_limit(name, limit)
+
+    def delete_limit(self, name: str) -> bool:
+        """Delete a limit, and return whether there was one."""
+        return self._limiter().delete_limit(name)
+
+    def read_limits(self, names: Sequence[str] | None = None) -> tuple[Limit, ...]:
+        """Return the limits by name."""
+        return self._limiter().read_limits(names)
+
+    def claim_slots(self, request: SlotRequest, until: Moment, at: Moment, *, queue: bool = True) -> SlotReply:
+        """Give slots of limits to an owner, all or none; nobody gets them before those who have waited longer."""
+        return self._limiter().claim_slots(request, until, at, queue)
+
+    def prolong_slots(self, untils: Mapping[str, Moment], at: Moment) -> frozenset[str]:
+        """Let owners keep their slots and places in lines for longer."""
+        return self._limiter().prolong_slots(untils, at)
+
+    def release_slots(self, owner: str, at: Moment) -> bool:
+        """Take from an owner its slots and its place in the line, and return whether it still had any slots."""
+        return self._limiter().release_slots(owner, at)
+
+    def read_slots(self, name: str | None, at: Moment) -> tuple[HeldSlots, ...]:
+        """Return who has slots, and after them who waits for some, by the name of the limit and in their order."""
+        return self._limiter().read_slots(name, at)
 
     # --- the verbs that read, as the port describes them --------------------------------------------
 
@@ -241,15 +458,25 @@ class SqliteStore:
 class _Held:
     """What one process holds of a store."""
 
-    __slots__ = ("claimer", "database", "reader", "turn", "writer")
+    __slots__ = (
+        *("claimer", "database", "holder", "keeper", "limiter", "overseer", "postbox", "reader"),
+        *("shelf", "strict", "turn", "writer"),
+    )
 
     def __init__(self, path: str, strict: bool) -> None:
         self.database = Database(path)
+        self.strict = strict
         self.writer = Writer(self.database, strict)
         self.reader: Reader | None = None
         self.claimer: Claimer | None = None
+        self.holder: Holder | None = None
+        self.keeper: Keeper | None = None
+        self.limiter: Limiter | None = None
+        self.postbox: Postbox | None = None
+        self.shelf: Shelf | None = None
+        self.overseer: Overseer | None = None
         self.turn = threading.Lock()
-        """Held by the thread that makes reader or claimer, of which there is to be one each."""
+        """Held by the thread that makes one of these, of which there is to be one each."""
 
 
 _inherited: list[_Held] = []

@@ -23,8 +23,9 @@ SELECT id FROM logger WHERE name = ?;
 INSERT INTO flow_run (
     key, flow, state, state_name, run_count, name, version, parent, parent_task_run, root,
     started, ended, next_start, expected_start, tags, history,
-    result_serializer, result_size, result_location, result_why_not, result_preview, result, parameters
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    result_serializer, result_size, result_location, result_why_not, result_preview, result, parameters,
+    epoch, entrypoint, auto_resume, call, call_location, call_why_not
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: create_task_runs
@@ -85,6 +86,19 @@ WHERE excluded.created >= cached_result.created;
 -- name: append_logs
 INSERT INTO log (flow_run, task_run, moment, level, logger, message) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: make_artifacts
+INSERT INTO artifact (
+    id, key, type, description, metadata, flow_run, task_run, created, updated, size, data
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: change_artifacts
+UPDATE artifact SET
+    data = change.column2, size = change.column3, description = ifnull(change.column4, description),
+    updated = change.column5
+FROM (VALUES (?, ?, ?, ?, ?)) AS change
+WHERE artifact.id = change.column1;
+
 -- name: defer_calls
 INSERT INTO deferred_call (run, task, due, call) VALUES (?, ?, ?, ?) ON CONFLICT (run) DO NOTHING;
 
@@ -97,3 +111,54 @@ DELETE FROM deferred_wait WHERE upstream IN (VALUES (?));
 
 -- name: end_calls
 DELETE FROM deferred_call WHERE run IN (VALUES (?));
+
+-- name: reopen_flow_runs
+UPDATE flow_run SET
+    state = move.column2, state_name = move.column3, ended = move.column4, next_start = NULL,
+    history = CAST(history || move.column5 AS BLOB),
+    result_serializer = NULL, result_size = NULL, result_location = NULL,
+    result_why_not = NULL, result_preview = NULL, result = NULL
+FROM (VALUES (?, ?, ?, ?, ?)) AS move
+WHERE flow_run.key = move.column1;
+
+-- name: note_reopened
+-- What nothing may refer to any more, once the run has another result.
+INSERT OR REPLACE INTO unreferenced_result (location, since)
+SELECT run.result_location, note.column2
+FROM (VALUES (?, ?)) AS note JOIN task_run AS run ON run.key = note.column1
+WHERE run.result_location IS NOT NULL;
+
+-- name: reopen_task_runs
+UPDATE task_run SET
+    state = move.column2, state_name = move.column3, ended = move.column4, next_start = NULL,
+    history = CAST(history || move.column5 AS BLOB),
+    result_serializer = NULL, result_size = NULL, result_location = NULL,
+    result_why_not = NULL, result_preview = NULL, result = NULL
+FROM (VALUES (?, ?, ?, ?, ?)) AS move
+WHERE task_run.key = move.column1;
+
+-- name: stage_task_runs
+INSERT OR IGNORE INTO staged_run (run) VALUES (?);
+
+-- name: settle_task_runs
+DELETE FROM staged_run WHERE run IN (VALUES (?));
+
+-- name: hold_runs
+INSERT OR IGNORE INTO held_run (run, process) VALUES (?, ?);
+
+-- name: let_go_runs
+DELETE FROM held_run WHERE run IN (VALUES (?));
+
+-- name: note_batch
+INSERT INTO batch (stream, number, written) VALUES (?, ?, ?)
+ON CONFLICT (stream) DO UPDATE SET number = excluded.number, written = excluded.written
+WHERE excluded.number > batch.number;
+
+-- name: forget_batches
+DELETE FROM batch WHERE written < ?;
+
+-- name: announce_process
+INSERT OR IGNORE INTO process (key, host, boot, pid, started, lock, until) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: find_process
+SELECT 1 FROM process WHERE key = ?;

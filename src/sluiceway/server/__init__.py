@@ -1,0 +1,1 @@
+"""The reception: the REST API and the pages. It knows the ports, never a database."""

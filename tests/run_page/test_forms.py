@@ -1,0 +1,64 @@
+"""Forms made from JSON schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluiceway.server.pages.forms import PREFIX, BadFieldError, fields_of, read_fields
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "approved", "colour"],
+    "properties": {
+        "name": {"type": "string", "title": "Name", "description": "Who says so"},
+        "approved": {"type": "boolean"},
+        "limit": {"type": "integer", "default": 3},
+        "share": {"type": "number"},
+        "colour": {"$ref": "#/$defs/Colour"},
+        "rows": {"type": "array"},
+    },
+    "$defs": {"Colour": {"enum": ["red", "green"], "type": "string"}},
+}
+
+
+def test_each_kind_of_value_has_its_kind_of_field() -> None:
+    fields = {field.name.removeprefix(PREFIX): field for field in fields_of(SCHEMA)}
+    kinds = {name: field.kind for name, field in fields.items()}
+    assert kinds == {
+        "name": "text",
+        "approved": "choice",
+        "limit": "number",
+        "share": "number",
+        "colour": "choice",
+        "rows": "json",
+    }
+    assert fields["name"].label == "Name"
+    assert fields["name"].hint == "Who says so"
+    assert fields["name"].required
+    assert fields["limit"].value == "3"
+    assert (fields["limit"].step, fields["share"].step) == ("1", "any")
+    assert fields["colour"].choices == (('"red"', "red"), ('"green"', "green"))
+
+
+def test_what_is_filled_in_comes_back_as_data() -> None:
+    given = {"name": "Ada", "approved": "true", "limit": "10", "share": "1", "colour": '"red"', "rows": "[1, 2]"}
+    posted = {PREFIX + name: text for name, text in given.items()}
+    values = {"name": "Ada", "approved": True, "limit": 10, "share": 1.0, "colour": "red", "rows": [1, 2]}
+    assert read_fields(SCHEMA, posted) == values
+
+
+def test_what_is_left_empty_is_left_out_but_for_a_text_that_has_to_be_there() -> None:
+    assert read_fields(SCHEMA, {}) == {"name": ""}
+
+
+@pytest.mark.parametrize(("name", "text"), [("rows", "[1,"), ("limit", "1.5"), ("approved", "perhaps")])
+def test_what_does_not_fit_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(BadFieldError, match=name):
+        read_fields(SCHEMA, {PREFIX + name: text})
+
+
+def test_fields_show_what_was_filled_in_before() -> None:
+    (field, *_) = fields_of(SCHEMA, {"name": "Grace"})
+    assert field.value == "Grace"

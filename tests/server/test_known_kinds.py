@@ -1,0 +1,151 @@
+"""Kinds of holes that other servers of this field were found to have: each is held shut by a test of its own.
+
+The number of each is that of a published report; the test is for the kind, not for that very hole.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+
+from sluiceway.base import ids, times
+from sluiceway.model.facts import FlowRunCreated, FlowRunMoved
+from sluiceway.model.results import StoredResult
+from sluiceway.model.runs import FlowRun
+from sluiceway.model.states import COMPLETED, PENDING
+from sluiceway.rules.outcomes import stamped
+from sluiceway.testing import Harness
+from tests.server.asking import HOST, Asking
+from tests.server.conftest import TOKEN
+from tests.server.test_door import LOGIN, OPEN, routes_of
+
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+FORMULAS = (
+    "{{ 91 * 8831 }}",
+    "${91*8831}",
+    "{% for x in [].__class__.__mro__ %}{{ x }}{% endfor %}",
+    "<%= 91*8831 %>",
+    "#{91*8831}",
+)
+
+
+class Bomb:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.place),)
+
+
+def write(place: Harness, name: str, result: StoredResult | None = None) -> FlowRun:
+    run = FlowRun(ids.new_id(), name, name=name, parameters={"text": name}, tags=frozenset({name}))
+    now = times.now()
+    place.services.store.write(
+        [
+            FlowRunCreated(run, stamped(PENDING, now)),
+            FlowRunMoved(run.key, stamped(COMPLETED, now, None, name), 1, result),
+        ]
+    )
+    return run
+
+
+def everywhere(app: FastAPI, run: FlowRun) -> list[str]:
+    """Return all that can be read of a run, whichever way."""
+    from tests.server.test_door import SOME_ID
+
+    paths = {path.replace(SOME_ID, str(run.id)) for method, path in routes_of(app) if method == "GET"}
+    return sorted(paths - {"/api/events"})
+
+
+def test_kind_of_2026_7723_no_route_of_the_api_answers_without_the_token(guarded: FastAPI, ask_guarded: Asking) -> None:
+    tried = 0
+    for method, path in set(routes_of(guarded)) - OPEN - LOGIN:
+        for headers in ({}, {"x-forwarded-for": "127.0.0.1"}, {"x-original-url": "/health"}, {"cookie": "token=x"}):
+            answer = ask_guarded(method, path, headers)
+            assert answer.status == 401, (method, path)
+            assert "items" not in answer.text
+            tried += 1
+    assert tried > 100
+
+
+def test_kind_of_2026_7722_no_stream_opens_without_token_or_for_a_foreign_page(
+    guarded: FastAPI, ask: Asking, ask_guarded: Asking
+) -> None:
+    assert ask_guarded.get("/api/events").status == 401
+    assert ask_guarded.get("/api/events", authorization="Bearer wrong").status == 401
+    for foreign in ({"origin": "http://example.org"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}):
+        assert ask.get("/api/events", **foreign).status == 403
+        assert ask.connect("/api/events", **foreign) == 1008
+    for path in {path for _, path in routes_of(guarded)} - {path for _, path in OPEN | LOGIN}:
+        assert ask_guarded.connect(path) == 1008
+
+
+def test_kind_of_2026_3514_nothing_that_is_stored_is_ever_executed(
+    app: FastAPI, ask: Asking, place: Harness, tmp_path: Path
+) -> None:
+    crater = tmp_path / "crater"
+    run = write(place, "innocent", StoredResult("pickle", pickle.dumps(Bomb(crater)), preview="Bomb()"))
+    for path in everywhere(app, run):
+        ask.get(path)
+    assert ask.get(f"/api/flow_runs/{run.id}/result").json()["preview"] == "Bomb()"
+    assert not crater.exists()
+    assert pickle.loads(pickle.dumps(Bomb(crater))) is None  # it would have gone off
+    assert crater.exists()
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_kind_of_2026_3514_no_text_of_a_run_is_taken_for_a_template(
+    app: FastAPI, ask: Asking, place: Harness, formula: str
+) -> None:
+    run = write(place, formula)
+    for path in [*everywhere(app, run), f"/login?next=/{quote(formula)}", f"/runs?text={quote(formula)}"]:
+        answer = ask.get(path)
+        assert answer.status < 500, path
+        assert str(91 * 8831) not in answer.text
+        assert "class &#39;object&#39;" not in answer.text
+
+
+def test_kind_of_2026_7724_no_path_leads_out_of_its_folder(ask: Asking) -> None:
+    outside = ("app.py", "door.py", "templates/base.html", "../../../pyproject.toml", "/etc/hostname")
+    for name in outside:
+        for dots in ("../", "..%2f", "%2e%2e/", "..%5c", "....//", "%252e%252e/", "static/../../"):
+            answer = ask.get(f"/static/{dots}{name}")
+            assert answer.status in (400, 404), (dots, name)
+            assert "import" not in answer.text
+
+
+def test_kind_of_2026_7724_the_server_fetches_nothing_that_a_request_or_a_run_names(
+    app: FastAPI, ask: Asking, place: Harness, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the-secret-itself")
+    for location in (f"file://{secret}", "http://localhost:1/latest", f"//{secret}", str(secret)):
+        run = write(place, "located", StoredResult("json", None, location, size=17, preview="short"))
+        told = [ask.get(path).text for path in everywhere(app, run)]
+        assert not [text for text in told if "the-secret-itself" in text]
+        assert str(secret) not in ask.get(f"/api/flow_runs/{run.id}/result").text
+        (tmp_path / "untouched").touch()
+    assert secret.read_text() == "the-secret-itself"
+
+
+def test_kind_of_2024_8183_no_other_origin_may_read_or_ask(app: FastAPI, ask: Asking) -> None:
+    for method, path in routes_of(app):
+        if path == "/api/events":
+            continue
+        for origin in ("http://example.org", "http://localhost:3000", "null", f"http://{HOST}.example.org"):
+            answer = ask(method, path, {"origin": origin, "access-control-request-method": method})
+            assert answer.status == 403, (method, path, origin)
+            assert not [name for name in answer.headers if name.startswith("access-control-")]
+    preflight = ask(
+        "OPTIONS", "/api/flow_runs", {"origin": "http://example.org", "access-control-request-method": "GET"}
+    )
+    assert preflight.status == 403
