@@ -1,22 +1,20 @@
-"""A server over a private journal that real flows have filled, and a browser: one of each for all tests here."""
+"""A server over a private journal that real flows have filled, for all tests here; a browser for each module."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser import Complaints, open_browser
 from tests.house.project import ROOT
-
-CHROMIUM = Path("/usr/bin/chromium")
+from tests.serving import served
 
 SECONDS = 60.0
 """How long a program of these tests may take."""
@@ -57,56 +55,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("pages")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLUICEWAY_")}
     environment |= {"SLUICEWAY_HOME": str(folder / "home"), "HOME": str(folder), "PYTHONPATH": str(ROOT)}
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        found = Place(f"http://127.0.0.1:{listener.getsockname()[1]}", folder, environment)
+    with served(cwd=folder, environment=environment) as server:
+        found = Place(server.address, folder, environment)
         found.run("some")
-        command = [sys.executable, "-m", "tests.pages.serve", str(listener.fileno())]
-        server = subprocess.Popen(command, env=environment, cwd=ROOT, pass_fds=(listener.fileno(),))
-    try:
         yield found
-    finally:
-        server.terminate()
-        server.wait(SECONDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser without a window."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no Chromium at {CHROMIUM}, which the pages are looked at with")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with open_browser() as browser:
         yield browser
-        browser.close()
-
-
-class Complaints:
-    """What goes wrong on a page: messages of the console, and requests to others than the server.
-
-    Args:
-        url: The address of the server.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._host = urlsplit(url).netloc
-        self.found: list[str] = []
-
-    def watch(self, page: Page) -> None:
-        """Look at a page from now on."""
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
-        page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and "/api/events" not in str(message.location):
-            self.found.append(f"{message.type}: {message.text} ({message.location.get('url')})")
-
-    def _request(self, request: Request) -> None:
-        if urlsplit(request.url).netloc != self._host and not request.url.startswith(("data:", "blob:")):
-            self.found.append(f"request to {request.url}")
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-"""Pages of a real server process over a private journal, which real flows have written; a browser that looks at them.
-
-The browser is that of a module, not of the whole session: as long as it is there, an event loop counts as running.
-"""
+"""A real server over a private journal, which real flows have written; a browser that looks at its pages."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from tests.browser import Complaints, open_browser
+from tests.serving import served
 
 HERE = Path(__file__).parent
-CHROMIUM = "/usr/bin/chromium"
 SECONDS = 120
 
 
@@ -72,18 +69,6 @@ class Ground(NamedTuple):
         return str(next(run["id"] for run in self.told("ls", "--all") if run["flow"] == name))
 
 
-@contextmanager
-def served(ground: Ground, prefix: str = "") -> Iterator[str]:
-    """Serve the pages of a journal; yield their address."""
-    command = [sys.executable, str(HERE / "serving_process.py"), *([prefix] if prefix else [])]
-    with subprocess.Popen(command, env=ground.environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}{prefix}"
-        finally:
-            process.terminate()
-
-
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     """The home of all runs that tests look at."""
@@ -93,42 +78,26 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 @pytest.fixture(scope="session")
 def address(ground: Ground) -> Iterator[str]:
     """The address of the pages."""
-    with served(ground) as found:
-        yield found
+    with served(cwd=ground.home, environment=ground.environment) as found:
+        yield found.address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser."""
-    flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with open_browser() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: Browser, address: str) -> Iterator[Page]:
     """A page that fails its test if it says that something is wrong, or asks another host for anything."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    found = context.new_page()
-    wrong: list[str] = []
-
-    def heard(message: ConsoleMessage) -> None:
-        # A stream that a server does not have is none of the page's faults.
-        if message.type == "error" and "/api/events" not in message.location.get("url", ""):
-            wrong.append(f"{message.text} {message.location.get('url')}")
-
-    found.on("console", heard)
-    found.on("pageerror", lambda error: wrong.append(str(error)))
-    found.on("request", lambda asked: wrong.append(asked.url) if _is_elsewhere(asked.url) else None)
+    found, complaints = context.new_page(), Complaints(address)
+    complaints.watch(found)
     yield found
     context.close()
-    assert not wrong
-
-
-def _is_elsewhere(url: str) -> bool:
-    return urlsplit(url).hostname not in ("127.0.0.1", None)
+    assert complaints.found == []
 
 
 @pytest.fixture(scope="session")

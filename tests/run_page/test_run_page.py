@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.run_page.conftest import Ground, Opened, served
+from tests.browser import Complaints
+from tests.run_page.conftest import Ground, Opened
+from tests.serving import served
 
 pytestmark = pytest.mark.slow
 
@@ -238,12 +240,19 @@ def test_the_graph_of_ten_thousand_is_one_box_that_opens(opened: Opened, many: s
     expect(page.locator("svg.graph .count")).to_have_text("×10,000")
 
 
-def test_pages_work_under_a_prefix(ground: Ground, page: Page, nightly: str) -> None:
-    with served(ground, "/flows-of-ours") as address:
-        page.goto(f"{address}/runs/{nightly}")
+def test_pages_work_under_a_prefix(ground: Ground, browser: Browser, nightly: str) -> None:
+    prefix = ("--prefix", "/flows-of-ours")
+    with (
+        served(*prefix, cwd=ground.home, environment=ground.environment) as server,
+        browser.new_page() as page,
+    ):
+        complaints = Complaints(server.address)
+        complaints.watch(page)
+        page.goto(f"{server.address}/runs/{nightly}")
         _ready(page, 7)
         page.locator(".tabs a", has_text="Logs").click()
         expect(page.locator("[data-logs]")).to_have_attribute("data-total", re.compile(r"\d+"))
+    assert complaints.found == []
 
 
 @pytest.mark.parametrize(

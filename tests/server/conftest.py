@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -19,6 +13,7 @@ from sluiceway.server.app import create_app
 from sluiceway.server.rules import Rules
 from sluiceway.testing import Harness, test_harness
 from tests.server.asking import Asking
+from tests.serving import Served, served
 
 TOKEN = "a-token-that-nobody-guesses"
 
@@ -54,63 +49,15 @@ def ask_guarded(guarded: FastAPI) -> Asking:
     return Asking(guarded)
 
 
-class Served(NamedTuple):
-    """A server in a process of its own.
-
-    Args:
-        address: Its first page, without the slash at the end.
-        process: The process.
-    """
-
-    address: str
-    process: subprocess.Popen[str]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """End the server by a signal, and return its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-    def client(self) -> httpx.Client:
-        """Return a client that goes by no proxy."""
-        return httpx.Client(base_url=self.address, trust_env=False, timeout=20)
-
-
 Serve = Callable[..., Served]
-
-
-@contextmanager
-def _served(arguments: tuple[str, ...], cwd: Path) -> Iterator[Served]:
-    command = [sys.executable, "-m", "sluiceway", *arguments]
-    with subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if "Sluiceway is at http" not in line:
-                process.kill()
-            assert process.poll() is None, (line, process.communicate(timeout=20))
-            yield Served(line.split("Sluiceway is at ")[1].split()[0].rstrip("/"), process)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate(timeout=20)
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start `sluiceway server start` with further arguments, or another command, at a free port of loopback."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONUNBUFFERED", "1")
-        begun = []
+    with ExitStack() as servers:
 
         def start(*arguments: str, command: tuple[str, ...] = ("server", "start")) -> Served:
-            within = _served((*command, "--port", "0", *arguments), tmp_path)
-            begun.append(within)
-            return within.__enter__()
+            return servers.enter_context(served(*arguments, cwd=tmp_path, command=command))
 
-        try:
-            yield start
-        finally:
-            for within in begun:
-                within.__exit__(None, None, None)
+        yield start
