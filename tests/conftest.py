@@ -182,6 +182,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 # --- a private home -----------------------------------------------------------------------------
 
 
+_TERMINAL = ("COLUMNS", "LINES")
+"""What whoever runs the tests may have said of its own terminal, which is not that of the programs in the tests."""
+
+
 @pytest.fixture(autouse=True)
 def sluiceway_home(tmp_path: Path, _nothing_left_behind: None) -> Iterator[Path]:
     """Give a test a home folder, a user's home and settings of its own; return the first.
@@ -191,7 +195,7 @@ def sluiceway_home(tmp_path: Path, _nothing_left_behind: None) -> Iterator[Path]
     home, user = tmp_path / "sluiceway-home", tmp_path / "user"
     user.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SLUICEWAY_")]:
+        for name in [name for name in os.environ if name.startswith("SLUICEWAY_") or name in _TERMINAL]:
             patch.delenv(name)
         patch.setenv("SLUICEWAY_HOME", str(home))
         patch.setenv("HOME", str(user))

@@ -142,7 +142,6 @@ def small_ray() -> Iterator[dict[str, Any]]:
     ):  # a short path: it is to hold sockets, whose paths have 107 bytes at most
         patch.setenv("HOME", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_MODE", "token")  # for those who connect to it, too; the token is in the folder
         yield {
             "num_cpus": 2,
             "include_dashboard": False,

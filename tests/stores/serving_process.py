@@ -17,7 +17,7 @@ from sluiceway.ports.services import Services
 from sluiceway.server.app import create_app
 from sluiceway.stores.sqlite import writing
 from sluiceway.stores.sqlite.store import SqliteStore
-from sluiceway.wiring.presence import presence_of
+from sluiceway.wiring.presence import LazyPresence
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
         services.store.close()
         services.store = SqliteStore(str(path))
         services.settings = settings.changed({"database_url": f"sqlite:///{path}"}, "the test")
-        services.presence = presence_of(services.store, services.clock, f"sqlite:///{path}", "lock", 30.0)
+        services.presence = LazyPresence(services.store, services.clock, f"{path}-processes", None)
         print("ready", flush=True)
     server.should_exit = True
 

@@ -337,7 +337,7 @@ def test_the_async_client_does_not_hold_up_the_event_loop(harness: Harness) -> N
 def test_both_clients_have_the_same_verbs_with_the_same_signatures() -> None:
     verbs = {name for name in dir(SyncClient) if not name.startswith("_")}
     assert verbs == {name for name in dir(Client) if not name.startswith("_")}
-    assert len(verbs) == 24
+    assert {"read_flow_run", "count_logs", "create_artifact"} <= verbs
     for name in verbs:
         assert inspect.signature(getattr(SyncClient, name)) == inspect.signature(getattr(Client, name))
         assert getattr(Client, name).__doc__

@@ -106,7 +106,11 @@ def environment(services: Services) -> dict[str, str]:
         services: Where runs are recorded.
     """
     own = {name: value for name, value in os.environ.items() if name != "SLUICEWAY_SERVER_TOKEN"}
-    return {**own, "SLUICEWAY_DATABASE_URL": services.settings.database_url}
+    settings = services.settings
+    if settings.api_url is None:
+        return {**own, "SLUICEWAY_DATABASE_URL": settings.database_url}
+    key = {} if settings.api_key is None else {"SLUICEWAY_API_KEY": settings.api_key}
+    return {**own, "SLUICEWAY_API_URL": settings.api_url, **key}
 
 
 def first_words(programs: Sequence[Started], seconds: float = FIRST_WORDS_SECONDS) -> list[str]:

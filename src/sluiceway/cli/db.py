@@ -1,4 +1,4 @@
-"""`sluiceway db path`, `upgrade`, `check`, `stats`, `prune` and `vacuum`."""
+"""`sluiceway db path`, `upgrade`, `check`, `stats`, `prune`, `vacuum` and `send`."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ def command() -> None:
 @command.command()
 @json_option
 def path(machine_readable: bool) -> None:
-    """Print where the run database is.
+    """Print where the run database is: a file, or the server that has it.
 
     \b
     Example:
       ls -l "$(sluiceway db path)"
     """
-    url: str = wiring.services().settings.database_url
-    file = database_path(url)
+    settings = wiring.services().settings
+    url: str = settings.api_url or settings.database_url
+    file = None if settings.api_url else database_path(url)
     if machine_readable:
         print_json({"path": file, "url": url})
     else:
@@ -187,3 +188,17 @@ def vacuum(machine_readable: bool) -> None:
         print_json({"location": described["location"], "bytes_before": before, "bytes": described["bytes"]})
     else:
         click.echo(f"{described['location']}: {size_text(before)} before, {size_text(described['bytes'])} now.")
+
+
+@command.command()
+def send() -> None:
+    """Send the server what programs could not: they ended while it was away. Programs that record do so by themselves.
+
+    \b
+    Example:
+      sluiceway db send
+    """
+    from sluiceway.wiring.remote import send_left_behind  # lazy: only who talks to a server
+
+    sent = send_left_behind(wiring.services())
+    click.echo(f"{sent:,} batches sent." if sent else "Nothing was left behind.")

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from sluiceway import wiring
 from sluiceway.base.errors import StoreError
+from sluiceway.cli.printing import Refusal
 from sluiceway.ports.store import Store
 
 DRAIN_SECONDS = 10.0
+
+
+def serve_a_database_only(api_url: str | None) -> None:
+    """Refuse to serve what another server keeps.
+
+    Args:
+        api_url: The server that this process works with; None where it works with a database.
+
+    Raises:
+        Refusal: There is one.
+    """
+    if api_url is not None:
+        raise Refusal(
+            f"Runs are recorded by the server at {api_url}, which has pages of its own. "
+            "To serve a database of this machine, unset SLUICEWAY_API_URL."
+        )
 
 
 def journal() -> Store:

@@ -177,6 +177,8 @@ def _write(services: Services, data: Any) -> Any:
         services.store.write(facts, announcer, durable=head.durable, batch=head.batch)
     except _NotAnnouncedError:
         return carried.REPLY.write(carried.WriteReply(False, False))
+    if services.housekeeper is not None:  # who records here has none
+        services.housekeeper(facts)
     return carried.REPLY.write(carried.WriteReply(True, announcer is not None and announcer.known))
 
 

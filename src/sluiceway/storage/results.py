@@ -51,6 +51,8 @@ class ResultStorage:
         self._payloads = RecentPayloads()
         self._filed: FiledResults | None = None
         self._opening = threading.Lock()
+        self._trouble = ""
+        """Why nothing could be found in the cache the last time."""
 
     def keep(
         self, value: object, policy: ResultPolicy, key: str | None = None, *, durable: bool = False
@@ -131,7 +133,11 @@ class ResultStorage:
             recent = self._recent.get(key, at)
             entry = recent if recent is not None else self._store.read_cached(key)
         except Exception as error:  # whatever a store or file system raises, the run can do without
+            if str(error) == self._trouble:
+                return None  # it has been said once; while a server is away, it is the same for every task
+            self._trouble = str(error)
             return CachedResult(key, StoredResult(why_not=str(error)), at)
+        self._trouble = ""
         return None if entry is None or (entry.expires is not None and entry.expires <= at) else entry
 
     def publish(self, entry: CachedResult, policy: ResultPolicy) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sluiceway.base.errors import ConfigurationError
 from sluiceway.ports.services import Services
 from sluiceway.recording.batching import BatchingRecorder
 from sluiceway.storage.results import ResultStorage
@@ -48,18 +47,13 @@ def build(settings: Settings) -> Services:
         settings: The settings.
 
     Raises:
-        ConfigurationError: No store goes by the database URL, or a server is to be talked to.
+        ConfigurationError: No store goes by the database URL.
     """
-    if settings.api_url is not None:
-        raise ConfigurationError(
-            f"{settings.origin_of('api_url')} names a server, but talking to one comes with a later version of "
-            "Sluiceway. Unset it; runs are recorded in a database, which SLUICEWAY_DATABASE_URL names."
-        )
     from sluiceway.wiring.presence import presence_of  # lazy: needed once something runs
     from sluiceway.wiring.retention import keep_house
 
     store, clock = make_store(settings), SystemClock()
-    presence = presence_of(store, clock, settings.database_url, settings.liveness, settings.lease_seconds)
+    presence = presence_of(store, clock, settings)
     recorder = BatchingRecorder(store, settings.flush_interval, announcer=presence)
     results = ResultStorage(
         store,
@@ -79,7 +73,7 @@ def build(settings: Settings) -> Services:
 
 
 def make_store(settings: Settings) -> Store:
-    """Return the store that the database URL names.
+    """Return the store that settings name: a server's, or a database.
 
     Args:
         settings: The settings.
@@ -87,9 +81,9 @@ def make_store(settings: Settings) -> Store:
     Raises:
         ConfigurationError: No store goes by such a URL.
     """
-    from sluiceway.wiring.databases import open_store
+    from sluiceway.wiring.databases import open_journal
 
-    return open_store(settings.database_url)
+    return open_journal(settings)
 
 
 def prepare_logging(settings: Settings, recorder: BatchingRecorder) -> None:

@@ -129,9 +129,14 @@ class Settings:
     )
     database_url: Setting[str] = Setting(kinds.DATABASE, "sqlite:///{home}/sluiceway.db", "Where runs are recorded.")
     api_url: Setting[str | None] = Setting(
-        kinds.WEB_ADDRESS, None, "The server to talk to; a later version can, and until then it must not be set."
+        kinds.WEB_ADDRESS, None, "The server that records runs, instead of a database, and tells of them."
     )
-    api_key: Setting[str | None] = Setting(kinds.TEXT, None, "The key that the server asks for.", secret=True)
+    api_key: Setting[str | None] = Setting(kinds.TEXT, None, "The token that the server asks for.", secret=True)
+    spool_limit: Setting[int] = Setting(
+        kinds.SIZE_LIMIT,
+        10**9,
+        "How much is kept on this machine while the server cannot be reached, in bytes or such as 1GB.",
+    )
 
     results_storage: Setting[str] = Setting(
         kinds.PATH_OR_URL, "{home}/results", "Where results go that are too large for the run database."

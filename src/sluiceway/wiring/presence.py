@@ -11,11 +11,14 @@ from weakref import WeakSet
 from sluiceway.base.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sluiceway.base.ids import RunId
     from sluiceway.model.holding import ProcessInfo
     from sluiceway.ports.store import Clock, Store
     from sluiceway.recording.presence import Presence
     from sluiceway.recording.sentry import Sentry
+    from sluiceway.wiring.configuration import Settings
 
 LONGEST_DOUBT = 1.0
 """Seconds in which a process that lives prolongs its lease, twice over, however long that is."""
@@ -31,14 +34,23 @@ class LazyPresence:
         clock: The time.
         folder: Where the files of processes are.
         lease: Seconds that a lease lasts; None where a lock stands for that.
+        look: Looks for dead processes where this one cannot; by default it looks itself.
     """
 
-    def __init__(self, store: Store, clock: Clock, folder: str, lease: float | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        folder: str,
+        lease: float | None,
+        look: Callable[[], tuple[RunId, ...]] | None = None,
+    ) -> None:
         self.known: bool = False
         self._store = store
         self._clock = clock
         self._folder = folder
         self._lease = lease
+        self._look = look
         self._inherited: ProcessInfo | None = None
         """In a forked child: the process that it was forked from. What the child records of the runs that it
         inherited, it records as that one, so that it is refused once others have taken them in hand."""
@@ -91,6 +103,8 @@ class LazyPresence:
         Raises:
             StoreError: The store cannot be read.
         """
+        if self._look is not None:
+            return self._look()
         from sluiceway.recording.reaping import reap  # lazy: for programs that read
 
         doubt = LONGEST_DOUBT if self._lease is None else min(LONGEST_DOUBT, self._lease * 0.4)
@@ -141,17 +155,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_inherit)
 
 
-def presence_of(store: Store, clock: Clock, database_url: str, liveness: str, lease: float) -> LazyPresence | None:
+def presence_of(store: Store, clock: Clock, settings: Settings) -> LazyPresence | None:
     """Return how this process shows others that it lives; None where the journal ends with the process.
 
     Args:
         store: The journal.
         clock: The time.
-        database_url: Where the journal is; the files of processes are beside it.
-        liveness: `lock` or `lease`.
-        lease: Seconds that a lease lasts.
+        settings: The settings. The files of processes are beside a database; a server sees leases only.
     """
-    if not database_url.startswith("sqlite:///"):
+    if settings.api_url is not None:
+        from sluiceway.stores.http.store import HttpStore  # lazy: only who talks to a server
+
+        assert isinstance(store, HttpStore)  # the settings are those that it was made from
+        return LazyPresence(store, clock, "", settings.lease_seconds, store.look_around)
+    if not settings.database_url.startswith("sqlite:///"):
         return None
-    folder = os.path.abspath(database_url.removeprefix("sqlite:///")) + "-processes"
-    return LazyPresence(store, clock, folder, lease if liveness == "lease" else None)
+    folder = os.path.abspath(settings.database_url.removeprefix("sqlite:///")) + "-processes"
+    return LazyPresence(store, clock, folder, settings.lease_seconds if settings.liveness == "lease" else None)

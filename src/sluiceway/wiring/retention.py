@@ -121,10 +121,12 @@ class Housekeeper:
 def keep_house(services: Services) -> None:
     """Have a process prune its journal while it records, if the settings say so and others can see the journal.
 
+    What a server keeps, the server prunes.
+
     Args:
         services: The services.
     """
     settings = services.settings
-    if settings.retention_automatic and settings.database_url != "memory:":
+    if settings.retention_automatic and settings.api_url is None and settings.database_url != "memory:":
         services.housekeeper = Housekeeper(services)
         services.recorder.listeners.append(services.housekeeper)

@@ -19,6 +19,7 @@ _BUILT_IN = (
     "database_url",
     "api_url",
     "api_key",
+    "spool_limit",
     "results_storage",
     "results_serializer",
     "results_inline_limit",

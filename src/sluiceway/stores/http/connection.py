@@ -27,6 +27,9 @@ PATIENCE = 15.0
 CONNECT_SECONDS, ANSWER_SECONDS, LONG_SECONDS = 5.0, 60.0, 600.0
 """How long it may take to be connected, to be answered, and to be answered where the whole journal is gone through."""
 
+REST_SECONDS = 1.0
+"""How long a server that could not be reached is left alone by those who do not wait for it."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two tries: short at first."""
 
@@ -58,10 +61,13 @@ class Connection:
         self.address: str = address.rstrip("/")
         self._key = key
         self._patience = patience
+        self._trouble = ""
+        """Why the server could not be reached the last time; empty if it could."""
+        self._rests_until = 0.0
         self._clients: dict[int, httpx.Client] = {}
         """By process: this one, and those that it was forked from, whose connections are theirs."""
 
-    def ask(self, verb: str, body: bytes, *, safe: bool, patient: bool = True, long: bool = False) -> Any:
+    def ask(self, verb: str, body: bytes, *, safe: bool, patient: bool = True, seconds: float = ANSWER_SECONDS) -> Any:
         """Ask the server for something, and return what it gives, as JSON knows it.
 
         Args:
@@ -69,7 +75,7 @@ class Connection:
             body: What goes with it, as JSON.
             safe: Whether it may be asked twice; otherwise it is asked again only where it cannot have arrived.
             patient: Whether to try again while the server cannot be reached.
-            long: Whether the answer may take long.
+            seconds: How long the answer may take.
 
         Raises:
             UnreachableError: The server is not there, does not let this process in, or is of another version.
@@ -83,7 +89,7 @@ class Connection:
         headers = {}
         if len(body) >= _ZIPPED_FROM:
             body, headers["content-encoding"] = gzip.compress(body, 1), "gzip"
-        answer = self._tried(lambda: self._post(verb, body, headers, long), safe, patient)
+        answer = self._tried(lambda: self._post(verb, body, headers, seconds), safe, patient)
         return self._value(answer)
 
     def close(self) -> None:
@@ -98,12 +104,15 @@ class Connection:
         """Return an answer, after as many tries as there is patience for."""
         import httpx  # lazy: only who talks to a server
 
+        if self._trouble and not patient and time.monotonic() < self._rests_until:
+            raise self._unreachable(self._trouble, False)
         end = time.monotonic() + (self._patience if patient else 0.0)
         pause = FIRST_PAUSE
         while True:
             try:
                 answer = post()
                 if answer.status_code not in _AWAY:
+                    self._trouble = ""
                     return answer
                 trouble, arrived = f"it answered {answer.status_code}", False
             except httpx.TransportError as error:
@@ -112,14 +121,14 @@ class Connection:
             except httpx.InvalidURL as error:
                 raise UnreachableError(f"SLUICEWAY_API_URL is {self.address!r}, which is no address: {error}") from None
             if (arrived and not safe) or time.monotonic() + pause > end:
+                self._trouble, self._rests_until = trouble, time.monotonic() + REST_SECONDS
                 raise self._unreachable(trouble, arrived and not safe)
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(LONGEST_PAUSE, pause * 2)
 
-    def _post(self, verb: str, body: bytes, headers: dict[str, str], long: bool) -> httpx.Response:
+    def _post(self, verb: str, body: bytes, headers: dict[str, str], seconds: float) -> httpx.Response:
         client = self._clients.get(os.getpid()) or self._open()
-        read = LONG_SECONDS if long else ANSWER_SECONDS
-        timeout = (CONNECT_SECONDS, read, ANSWER_SECONDS, CONNECT_SECONDS)
+        timeout = (CONNECT_SECONDS, seconds, ANSWER_SECONDS, CONNECT_SECONDS)
         return client.post(f"{self.address}/journal/{verb}", content=body, headers=headers, timeout=timeout)
 
     def _open(self) -> httpx.Client:
@@ -136,7 +145,7 @@ class Connection:
     def _unreachable(self, trouble: str, doubtful: bool) -> UnreachableError:
         doubt = " Whether it has done what it was asked for is not known." if doubtful else ""
         return UnreachableError(
-            f"The server at {self.address} cannot be reached: {trouble}.{doubt} "
+            f"The server at {self.address} cannot be reached: {trouble.rstrip('.')}.{doubt} "
             "Start it with `sluiceway server start`, or see whether SLUICEWAY_API_URL names it."
         )
 

@@ -14,7 +14,7 @@ from sluiceway.model import wire
 from sluiceway.model.batches import BatchId
 from sluiceway.model.facts import FACTS
 from sluiceway.ports import carried
-from sluiceway.stores.http.connection import PATIENCE, Connection, UnreachableError
+from sluiceway.stores.http.connection import ANSWER_SECONDS, LONG_SECONDS, PATIENCE, Connection, UnreachableError
 
 if TYPE_CHECKING:
     from sluiceway.model.facts import Fact, Receipt
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 LONG = frozenset({"check", "measure", "compact", "adopt", "remove_runs"})
 """Verbs that may go through the whole journal."""
+
+IMPATIENT = frozenset({"read_cached", "prolong_process", "read_held", "read_suspensions"})
+"""Verbs that can be done without, or are asked again in a moment: a server that is away holds up nobody."""
+
+WRITE_SECONDS = 20.0
+"""How long a server may take to write a batch that nobody waits for."""
 
 
 class HttpStore:
@@ -77,10 +83,7 @@ class HttpStore:
         """
         if not facts and not durable:
             return
-        for fact in facts:
-            if type(fact) not in FACTS:
-                raise TypeError(f"{type(fact).__qualname__} is no fact that a journal can be told.")
-        told = wire.encode(tuple(facts), wire.FACT_LIST)
+        told = encoded(facts)
         if batch is not None:
             self.send(told, announcer, durable=durable, batch=batch)
         else:
@@ -122,9 +125,13 @@ class HttpStore:
     ) -> carried.WriteReply:
         process = None if announcer is None else announcer.announced
         known = announcer is not None and announcer.known
-        head = carried.HEAD.write(carried.WriteHead(process, known, announcer is not None, durable, batch))
-        body = b'{"head":' + wire.dump(head) + b',"facts":' + facts + b"}"
-        reply: carried.WriteReply = carried.REPLY.read(self._connection.ask("write", body, safe=True, patient=patient))
+        return self._post(carried.WriteHead(process, known, announcer is not None, durable, batch), facts, patient)
+
+    def _post(self, head: carried.WriteHead, facts: bytes, patient: bool) -> carried.WriteReply:
+        body = b'{"head":' + wire.dump(carried.HEAD.write(head)) + b',"facts":' + facts + b"}"
+        seconds = ANSWER_SECONDS if patient else WRITE_SECONDS
+        value = self._connection.ask("write", body, safe=True, patient=patient, seconds=seconds)
+        reply: carried.WriteReply = carried.REPLY.read(value)
         return reply
 
     def look_around(self) -> tuple[RunId, ...]:
@@ -146,13 +153,29 @@ class HttpStore:
         """Have the server do what a verb does, and return what it gives."""
         verb = carried.carried_verbs()[name]
         body = wire.dump(verb.write_arguments(arguments))
-        value = self._connection.ask(name, body, safe=verb.safe, long=name in LONG)
+        seconds = LONG_SECONDS if name in LONG else ANSWER_SECONDS
+        value = self._connection.ask(name, body, safe=verb.safe, patient=name not in IMPATIENT, seconds=seconds)
         try:
             return verb.result.read(value)
         except ValueError as error:
             raise UnreachableError(
                 f"The server at {self.address} is of another version than this process: {name}: {error}"
             ) from error
+
+
+def encoded(facts: Sequence[Fact]) -> bytes:
+    """Return facts as they travel.
+
+    Args:
+        facts: The facts.
+
+    Raises:
+        TypeError: Something is no fact.
+    """
+    for fact in facts:
+        if type(fact) not in FACTS:
+            raise TypeError(f"{type(fact).__qualname__} is no fact that a journal can be told.")
+    return wire.encode(tuple(facts), wire.FACT_LIST)
 
 
 def _carrying(name: str, declared: Callable[..., Any]) -> Callable[..., Any]:
