@@ -57,7 +57,7 @@ DEFERRED = "story/test_deferred_tasks.py::"
 LIMITS = "story/test_concurrency.py::"
 STORED_LIMITS = "stores/test_limits.py::"
 TRANSACTIONS = "story/test_transactions.py::"
-SERVER = "the server comes with a later version"
+REMOTE = "story/test_remote.py::"
 
 FLOW_PROMISES = (
     shown(
@@ -595,7 +595,11 @@ OTHER_PROMISES = (
         RESULTS + "test_the_serializer_of_all_results_is_a_setting",
         LOGS + "test_the_level_setting_decides_what_is_kept",
     ),
-    later("`SLUICEWAY_API_URL` (talk to a server instead)", SERVER),
+    shown(
+        "`SLUICEWAY_API_URL` (talk to a server instead)",
+        REMOTE + "test_runs_are_recorded_by_the_server_and_read_back_in_both_colours",
+        REMOTE + "test_a_server_that_is_killed_under_load_loses_nothing_and_holds_up_nobody",
+    ),
     shown(
         "An unknown or bad setting is one clear error that names it.",
         SETTINGS + "test_an_unknown_variable_is_one_error_that_suggests_the_right_name",

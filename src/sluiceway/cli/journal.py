@@ -10,20 +10,22 @@ from sluiceway.ports.store import Store
 DRAIN_SECONDS = 10.0
 
 
-def serve_a_database_only(api_url: str | None) -> None:
-    """Refuse to serve what another server keeps.
+def journal_to_serve(api_url: str | None) -> Store:
+    """Return the store that a server is to show: a database, and not what another server keeps.
 
     Args:
         api_url: The server that this process works with; None where it works with a database.
 
     Raises:
         Refusal: There is one.
+        StoreError: The database cannot be used.
     """
     if api_url is not None:
         raise Refusal(
             f"Runs are recorded by the server at {api_url}, which has pages of its own. "
             "To serve a database of this machine, unset SLUICEWAY_API_URL."
         )
+    return journal()
 
 
 def journal() -> Store:

@@ -9,7 +9,7 @@ import click
 
 from sluiceway import wiring
 from sluiceway.base.errors import ConfigurationError
-from sluiceway.cli.journal import journal, serve_a_database_only
+from sluiceway.cli.journal import journal_to_serve
 from sluiceway.cli.printing import Refusal
 from sluiceway.wiring.setting_kinds import listen_parts
 
@@ -64,8 +64,7 @@ def start(
     from sluiceway.server.serving import Plan, address_of, listen, serve
 
     settings = wiring.defaults()
-    serve_a_database_only(settings.api_url)
-    journal()
+    journal_to_serve(settings.api_url)
     usual_host, usual_port = listen_parts(settings.server_listen)
     where = usual_host if host is None else host
     token = settings.server_token if token_file is None else _token_in(token_file)

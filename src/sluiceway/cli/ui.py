@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sluiceway import wiring
-from sluiceway.cli.journal import journal, serve_a_database_only
+from sluiceway.cli.journal import journal_to_serve
 from sluiceway.wiring.setting_kinds import listen_parts
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def command(port: int | None, no_open: bool) -> None:
     from sluiceway.server.serving import Plan, address_of, serve
 
     settings = wiring.defaults()
-    serve_a_database_only(settings.api_url)
-    journal()
+    journal_to_serve(settings.api_url)
     usual_port = listen_parts(settings.server_listen)[1]
     rules = rules_for("127.0.0.1", settings.server_allowed_hosts, settings.server_token)
     plan = Plan("127.0.0.1", usual_port if port is None else port, rules, settings.server_prefix or "")

@@ -79,6 +79,8 @@ class SpoolingStore(HttpStore):
         """Why the server does not take what is kept; empty while it does."""
         self._announcer: Announcer | None = None
         self._has_looked = False
+        self._heir: threading.Thread | None = None
+        """Sends what others have left behind."""
 
     @property
     def kept(self) -> int:
@@ -125,7 +127,8 @@ class SpoolingStore(HttpStore):
         if not self._has_looked and self._sent.is_set():
             self._has_looked = True
             if os.path.isdir(self._folder):
-                threading.Thread(target=self._send_quietly, name="sluiceway-left-behind", daemon=True).start()
+                self._heir = threading.Thread(target=self._send_quietly, name="sluiceway-left-behind", daemon=True)
+                self._heir.start()
 
     def send_left_behind(self) -> int:
         """Send what processes have left behind that ended while the server was away, and return how many batches.
@@ -166,6 +169,8 @@ class SpoolingStore(HttpStore):
         """Wait a moment until what is kept has been sent, say where it is if not, and close the connections."""
         if self._pid == os.getpid() and self._spool is not None:
             self._wait_until_sent()
+            if self._heir is not None:
+                self._heir.join(CATCHING_UP_SECONDS)
             self._closed.set()
             if self._thread is not None:
                 self._thread.join(CLOSING_SECONDS)
