@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 
 from sluiceway import flow, tags, task
+from sluiceway.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+)
 from sluiceway.cache_policies import INPUTS
+from sluiceway.variables import Variable
 
 
 @task(cache_policy=INPUTS, persist_result=True)
@@ -65,6 +74,22 @@ def hostile(text: str = HOSTILE) -> None:
     """Have markup in its name."""
 
 
+@flow
+def figures() -> None:
+    """Make an artifact of each kind."""
+    create_markdown_artifact("# First", key="summary")
+    create_markdown_artifact(f"# Rows\n\n{HOSTILE}\n\n[bad](javascript:alert(1))", key="summary", description="**All**")
+    create_table_artifact([{"day": day, "rows": 70 * day, "by": HOSTILE} for day in range(300)], key="rows")
+    create_progress_artifact(40, key="far")
+    create_image_artifact(PICTURE, key="plot")
+    create_link_artifact("https://example.org/report", "The report", key="elsewhere")
+
+
+PICTURE = "data:image/svg+xml;base64," + b64encode(
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
+).decode("ascii")
+
+
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
     if name == "some":
@@ -75,6 +100,9 @@ if __name__ == "__main__":
             with tags("crm"):
                 sync(region, return_state=True)
         report()
+        figures()
+        Variable.set("batch-size", 100, tags=["etl"])
+        Variable.set("greeting", HOSTILE)
         with tags(HOSTILE):
             hostile()
     else:

@@ -19,6 +19,14 @@ SCREENS = {
     "/runs?q=nothing-is-called-so": "Runs",
     "/flows": "Flows",
     "/flows/nightly-import": "nightly-import",
+    "/artifacts": "Artifacts",
+    "/artifacts?every=1&type=markdown": "Artifacts",
+    "/artifacts/key/summary": "summary",
+    "/artifacts/key/rows": "rows",
+    "/artifacts/key/plot": "plot",
+    "/artifacts/key/far": "far",
+    "/variables": "Variables",
+    "/variables?name=batch-size": "Variables",
     "/concurrency": "Concurrency",
     "/processes": "Processes",
     "/storage": "Storage",
@@ -46,7 +54,7 @@ def test_a_screen_loads_without_a_complaint_and_everybody_can_use_it(page: Page,
         assert page.evaluate(ACCESSIBILITY) == [], scheme
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/flows/nightly-import", "/storage"])
+@pytest.mark.parametrize("path", [path for path in SCREENS if "?" not in path])
 def test_a_narrow_screen_has_no_text_beside_the_page(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(path)
@@ -59,6 +67,8 @@ def test_a_narrow_screen_has_no_text_beside_the_page(page: Page, path: str) -> N
     [
         ("/no/such/page", 404, "No page goes by the address /no/such/page."),
         ("/flows/nobody", 404, "There is no flow 'nobody' in the journal."),
+        ("/artifacts/key/nothing", 404, "There is no artifact with the key 'nothing'."),
+        ("/artifacts?type=rubbish", 400, "type=rubbish is none of"),
         ("/runs?state=broken", 400, "state=broken is none of"),
         ("/runs?after=rubbish", 400, "none of this list"),
     ],
@@ -74,7 +84,15 @@ def test_an_address_that_leads_nowhere_is_a_page_that_says_so(
 
 
 def test_what_runs_are_called_is_never_taken_for_markup(page: Page, place: Place) -> None:
-    for path in ("/", "/runs", "/flows", "/search?q=%3Cimg"):
+    for path in (
+        "/artifacts/key/summary",
+        "/artifacts/key/rows",
+        "/variables",
+        "/",
+        "/runs",
+        "/flows",
+        "/search?q=%3Cimg",
+    ):
         page.goto(path)
         assert page.locator("main img, main b").count() == 0
     assert "<img src=x" in page.locator("main").inner_text()

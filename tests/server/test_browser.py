@@ -38,5 +38,9 @@ def test_a_person_logs_in_once_and_sees_the_page_that_was_asked_for(serve: Serve
         assert page.evaluate("document.cookie") == ""
         page.goto(f"{served.address}/api/docs")
         assert page.get_by_role("heading", level=1).inner_text() == "The API of this server"
+        page.goto(f"{served.address}/runs")
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{served.address}/login")
+        assert page.context.cookies() == []
     assert said == []
     assert asked == {served.address.removesuffix("/flows")}

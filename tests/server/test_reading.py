@@ -142,6 +142,23 @@ def test_flows_searches_storage_limits_processes(ask: Asking, run: Any, place: H
     assert ask.get("/api/limits/slots").json() == []
 
 
+def test_a_variable_is_set_and_deleted(ask: Asking, place: Harness) -> None:
+    made = ask("PUT", "/api/variables/days", json={"value": ["monday"], "tags": ["x"]}).json()
+    assert (made["name"], made["value"], made["tags"]) == ("days", ["monday"], ["x"])
+    changed = ask("PUT", "/api/variables/days", json={"value": None}).json()
+    assert (changed["id"], changed["value"], changed["tags"]) == (made["id"], None, [])
+    for name, body, reason in (
+        ("No-Name", {"value": 1}, "lower-case letters"),
+        ("days", {"value": "x" * 10**6}, "the value of the variable"),
+        ("days", {"value": 1, "colour": "red"}, "colour"),
+        ("days", {}, "value"),
+    ):
+        refused = ask("PUT", f"/api/variables/{name}", json=body)
+        assert (refused.status, reason in refused.text) == (422, True), refused.text
+    assert ask("DELETE", "/api/variables/days").status == 204
+    assert ask("DELETE", "/api/variables/days").status == 404
+
+
 def test_variables_are_told_as_values(ask: Asking, place: Harness) -> None:
     now = times.now()
     place.services.store.write_variable(

@@ -15,6 +15,7 @@ from sluiceway.cli.printing import Refusal, ago, json_option, print_json, print_
 from sluiceway.model.keepsakes import Artifact, ArtifactQuery
 from sluiceway.model.paging import walk
 from sluiceway.ports.store import Store
+from sluiceway.rules.keepsakes import laid_out
 
 
 @click.group(no_args_is_help=True)
@@ -155,28 +156,14 @@ def _print(artifact: Artifact) -> None:
     data = record["data"]
     if artifact.type == "image" and isinstance(data, str) and data.startswith("data:"):
         click.echo(f"\nAn image of {artifact.size:,} bytes as text; print it with --json.")
-    elif artifact.type == "table" and _is_table(data):
+    elif artifact.type == "table" and (table := laid_out(data)) is not None:
         click.echo()
-        _print_rows(data)
+        _print_table(*table)
     elif data is not None:
         click.echo("\n" + on_lines(data if isinstance(data, str) else json.dumps(data, indent=1, ensure_ascii=False)))
 
 
-def _is_table(data: Any) -> bool:
-    return isinstance(data, dict | list) and bool(data)
-
-
-def _print_rows(data: Any) -> None:
-    """Print a table, which is a list of rows, each a list or with values by name, or columns by name."""
-    if isinstance(data, dict):
-        columns = list(data)
-        rows = [list(row) for row in zip(*data.values(), strict=False)]
-    elif isinstance(data[0], dict):
-        columns = list(dict.fromkeys(name for row in data for name in row))
-        rows = [[row.get(name) for name in columns] for row in data]
-    else:
-        columns = [""] * max(map(len, data))
-        rows = data
+def _print_table(columns: list[str], rows: list[list[Any]]) -> None:
     texts = [tuple(_cell(value) for value in row) for row in rows]
     print_table(tuple(map(on_one_line, columns)), texts, wrapping=tuple(columns))
 

@@ -316,3 +316,23 @@ def image_of(text: str | None) -> Image | None:
         text: The data of the artifact, as a JSON text.
     """
     return None if text is None else image_in(json.loads(text))
+
+
+def laid_out(table: Any) -> tuple[list[str], list[list[Any]]] | None:
+    """Return the names of the columns of a table, and its rows; None where it is no table, or has nothing in it.
+
+    Args:
+        table: The data of an artifact: columns by name, or rows, of which each is a list or has values by name.
+    """
+    try:
+        table_of(table)
+    except InvalidOptionError:
+        return None
+    if not table:
+        return None
+    if isinstance(table, Mapping):
+        return list(map(str, table)), [list(row) for row in zip(*table.values(), strict=True)]
+    if isinstance(table[0], Mapping):
+        names = list(dict.fromkeys(name for row in table for name in row))
+        return list(map(str, names)), [[row.get(name) for name in names] for row in table]
+    return [""] * max(map(len, table)), [list(row) for row in table]

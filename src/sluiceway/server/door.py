@@ -39,8 +39,9 @@ METHODS = SAFE | {"POST", "PUT", "PATCH", "DELETE"}
 OWN_SITES = frozenset({"same-origin", "none"})
 """Where browsers say that a request comes from: the server's own page, or the person before the screen."""
 
+POLICY = "content-security-policy"
 HEADERS = {
-    "content-security-policy": (
+    POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
@@ -203,8 +204,11 @@ class _Answer:
             self.begun = True
             self._answered[self._method, message["status"]] += 1
             headers = MutableHeaders(scope=message)
+            own_policy = headers.get(POLICY)
             for name, value in HEADERS.items():
                 headers[name] = value
+            if own_policy is not None:  # both hold then: what an answer says of itself can only be stricter
+                headers.append(POLICY, own_policy)
             headers.setdefault("cache-control", "no-store")
         await self._send(message)
         self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)

@@ -17,7 +17,7 @@ from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, create_model
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, JsonValue, create_model
 
 from sluiceway.base import ids, times
 from sluiceway.model import runs, states
@@ -172,6 +172,13 @@ class Result(BaseModel):
     serializer: str = Field(description="How the bytes were made.")
     kept: str = Field(description="Where: `journal`, `storage` or `nowhere`.")
     why_not: str | None = Field(description="Why the value is not stored.")
+
+
+class NewVariable(BaseModel, extra="forbid"):
+    """What a variable is set to."""
+
+    value: JsonValue = Field(description="A text, number, boolean, null, list or object.")
+    tags: list[str] = Field(default=[], max_length=100, description="Its tags.")
 
 
 class Page(BaseModel, Generic[T]):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from sluiceway.base import times
+from sluiceway.base import ids, times
 from sluiceway.base.errors import ObjectNotFound
 from sluiceway.model.keepsakes import Artifact, Variable
 from sluiceway.model.overview import Found, InHand
 from sluiceway.model.slots import HeldSlots, Limit
+from sluiceway.rules.keepsakes import check_tags, check_variable_name, value_text
 from sluiceway.server.api import filters, shapes
 from sluiceway.server.api.paging import PagingHere, there
 from sluiceway.server.api.shapes import plain, shape_of
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
+
+VariableName: TypeAlias = Annotated[str, Path(max_length=filters.LONGEST_TEXT, description="The name of a variable.")]
 
 
 @router.get("/search", response_model=shape_of(Found), tags=["journal"])
@@ -103,9 +106,26 @@ def read_variables(store: StoreHere, page: PagingHere, query: filters.Variables)
 
 
 @router.get("/variables/{name}", response_model=shape_of(Variable), tags=["variables"])
-def read_variable(name: Annotated[str, Path(max_length=filters.LONGEST_TEXT)], store: StoreHere) -> Any:
+def read_variable(name: VariableName, store: StoreHere) -> Any:
     """Return a variable."""
     found = store.read_variable(name)
     if found is None:
         raise ObjectNotFound(f"There is no variable {name!r}.")
     return plain(found)
+
+
+@router.put("/variables/{name}", response_model=shape_of(Variable), tags=["variables"])
+def write_variable(name: VariableName, given: shapes.NewVariable, store: StoreHere) -> Any:
+    """Set a variable, and return it; one that there is keeps its identifier."""
+    check_variable_name(name)
+    moment = times.now()
+    value, tags = value_text(given.value), check_tags(given.tags)
+    store.write_variable(Variable(ids.new_id(), name, value, tags, moment, moment), overwrite=True)
+    return read_variable(name, store)
+
+
+@router.delete("/variables/{name}", status_code=204, tags=["variables"])
+def delete_variable(name: VariableName, store: StoreHere) -> None:
+    """Delete a variable."""
+    if not store.delete_variable(name):
+        raise ObjectNotFound(f"There is no variable {name!r}.")

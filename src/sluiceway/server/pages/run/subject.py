@@ -23,6 +23,7 @@ TABS: tuple[tuple[str, str, str], ...] = (
     ("steps", "Steps", "/steps"),
     ("logs", "Logs", "/logs"),
     ("data", "Inputs and outputs", "/data"),
+    ("artifacts", "Artifacts", "/artifacts"),
     ("code", "Code", "/code"),
     ("history", "History", "/history"),
 )
