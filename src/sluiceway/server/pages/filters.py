@@ -253,17 +253,18 @@ def _microseconds(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * SECOND)
 
 
-def limit_of(text: str) -> int:
+def limit_of(text: str, usual: int = 50) -> int:
     """Return how many rows a page has.
 
     Args:
-        text: What the address says; empty for 50.
+        text: What the address says; empty for the usual number.
+        usual: That number.
 
     Raises:
         HTTPException: It is no number from 1 to 200.
     """
     if not text:
-        return 50
+        return usual
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 200):
         raise HTTPException(400, f"limit={text} is no number from 1 to 200.")
     return int(text)

@@ -36,6 +36,9 @@ TREND = 60
 """How many of the newest runs the trend of durations shows."""
 
 RECENT = 15
+
+ON_A_PAGE = 25
+"""How many flows a page lists: each has a strip of its last runs, so that more would be a heavy page."""
 """How many of the newest runs are listed."""
 
 
@@ -44,7 +47,8 @@ def flows(request: Request, store: StoreHere) -> Response:
     """Show the flows by name, and how their runs went."""
     given = request.query_params
     name = one_of("span", given.get("span", "") or "7d", SPANS)
-    limit, after, text = limit_of(given.get("limit", "")), given.get("after") or None, given.get("q", "").strip()[:200]
+    limit, after = limit_of(given.get("limit", ""), ON_A_PAGE), given.get("after") or None
+    text = given.get("q", "").strip()[:200]
     cursor = None
     if text:
         found = store.search(text, limit=limit).flows

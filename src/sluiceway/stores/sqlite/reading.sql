@@ -50,6 +50,10 @@ run.parent = ?
 -- name: where roots_only
 run.parent IS NULL
 
+-- name: where roots_only in another order
+-- Most runs are roots: an index of them would be sorted as a whole, where that of the order is read from its end.
++run.parent IS NULL
+
 -- name: where may_resume
 run.epoch < run.auto_resume
 

@@ -196,7 +196,7 @@ def select_runs(texts: dict[str, str], query: RunQuery, by_age: bool = False) ->
     for tag in tags:
         select.where(f"{select.table} tag", tag)
     if isinstance(query, FlowRunQuery):
-        _where_place_in_tree(select, query)
+        _where_place_in_tree(select, query, by_age)
         _where_course(select, query)
     else:
         _where_task_text(select, query.text)
@@ -218,13 +218,13 @@ def _where_task_text(select: Select, text: str | None) -> None:
         select.where("task_run text", text, text, text)
 
 
-def _where_place_in_tree(select: Select, query: FlowRunQuery) -> None:
+def _where_place_in_tree(select: Select, query: FlowRunQuery, by_age: bool) -> None:
     if query.name_like is not None:
         select.where_contains("run.name", query.name_like)
     if query.parent is not None:
         select.where("parent", query.parent)
     if query.roots_only:
-        select.where("roots_only")
+        select.where("roots_only" if by_age else "roots_only in another order")
     if query.may_resume:
         select.where("may_resume")
 

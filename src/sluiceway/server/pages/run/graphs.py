@@ -17,7 +17,7 @@ GROUP_FROM = 9
 MOST_BOXES = 300
 """How many boxes a graph has at most before tasks of fewer runs are one box each, too."""
 
-MOST_STEPS = 20_000
+MOST_STEPS = 10_000
 """How many task runs are looked at."""
 
 

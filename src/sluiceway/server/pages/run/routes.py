@@ -88,7 +88,7 @@ def _keys(text: str) -> list[RunId]:
 def graph(run_id: str, request: Request, store: StoreHere) -> Response:
     """Show what of a run depends on what."""
     run = flow_run_of(store, run_id)
-    page = store.read_timeline(run.key, limit=graphs.MOST_STEPS // 2)
+    page = store.read_timeline(run.key, limit=graphs.MOST_STEPS)
     opened = request.query_params.getlist("open")
     here = f"/runs/{run.id}"
     return render_tab(

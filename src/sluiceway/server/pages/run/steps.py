@@ -17,7 +17,7 @@ from sluiceway.model.states import COMPLETED, RUNNING, StateType
 from sluiceway.ports.store import Store
 from sluiceway.server.pages.filters import limit_of, one_of
 from sluiceway.server.pages.frame import render
-from sluiceway.server.pages.run.subject import flow_run_of, render_tab, subject_of, task_run_of, trouble_of
+from sluiceway.server.pages.run.subject import flow_run_of, render_tab, step_counts, subject_of, task_run_of, trouble_of
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -126,7 +126,7 @@ def steps(run_id: str, request: Request, store: StoreHere) -> Response:
         page = store.read_task_runs(filters.query(run), order=ORDERS[order], limit=limit, after=after)
     except ValueError as error:
         raise HTTPException(400, f"The page that was asked for is none of this list: {error}") from error
-    tasks = sorted({name for name, _ in store.count_task_runs_by_state(run.key)})
+    tasks = sorted({name for name, _ in step_counts(store, run)})
     return render_tab(
         request, store, run, "steps", page=page, filters=filters, after=after, limit=limit, tasks=tasks[:500]
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -33,6 +35,30 @@ UNSUCCESSFUL = (StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 
 _TRACEBACK = "Traceback (most recent call last)"
 _ERRORS_READ = 20
+
+
+MANY_STEPS = 10_000
+COUNTED_SECONDS = 10.0
+"""From how many steps on their number is kept, and for how long."""
+
+MOST_COUNTED = 100
+
+
+class _Counted(NamedTuple):
+    """How many task runs a flow run has.
+
+    Args:
+        of: Of which store and which attempt that is.
+        until: Until when it is told, on the monotonic clock.
+        counts: How many, by task and name of state.
+    """
+
+    of: tuple[object, ...]
+    until: float
+    counts: Mapping[tuple[str, str], int]
+
+
+_counted: dict[RunId, _Counted] = {}
 
 
 class Trouble(NamedTuple):
@@ -136,7 +162,7 @@ def subject_of(store: Store, run: FlowRun) -> Subject:
     """
     types = _types_of_names()
     counts: dict[StateType, int] = {}
-    for (_, name), count in store.count_task_runs_by_state(run.key).items():
+    for (_, name), count in step_counts(store, run).items():
         kind = types.get(name, StateType.COMPLETED)
         counts[kind] = counts.get(kind, 0) + count
     return Subject(
@@ -148,6 +174,27 @@ def subject_of(store: Store, run: FlowRun) -> Subject:
         store.count_flow_runs(FlowRunQuery(parent=run.key)),
         trouble_of(store, run),
     )
+
+
+def step_counts(store: Store, run: FlowRun) -> Mapping[tuple[str, str], int]:
+    """Return how many task runs a flow run has, by task and name of state.
+
+    To count very many takes long, and all tabs of a run tell it; of a run that has ended it may be a few seconds old.
+
+    Args:
+        store: The journal.
+        run: The flow run.
+    """
+    known = _counted.get(run.key)
+    now = time.monotonic()
+    if known is not None and known.of == (id(store), run.epoch, run.end) and now < known.until:
+        return known.counts
+    counts = store.count_task_runs_by_state(run.key)
+    if run.end is not None and sum(counts.values()) >= MANY_STEPS:
+        if len(_counted) >= MOST_COUNTED:
+            _counted.clear()
+        _counted[run.key] = _Counted((id(store), run.epoch, run.end), now + COUNTED_SECONDS, counts)
+    return counts
 
 
 def _types_of_names() -> dict[str, StateType]:
