@@ -18,6 +18,7 @@ demo: $(VENV)/runtime.stamp ## run the census of the standard library, and say h
 	$(RUN) examples/stdlib_census.py
 	@printf '\n%s\n' 'The run is recorded. To look at it:'
 	@printf '  %s\n' \
+		'$(VENV)/bin/sluiceway ui            in the browser: timeline, steps, logs, artifacts' \
 		'$(VENV)/bin/sluiceway ls            the runs, newest first' \
 		'$(VENV)/bin/sluiceway show NAME     one run: its tasks, states and durations' \
 		'$(VENV)/bin/sluiceway logs NAME     what it logged' \

@@ -116,7 +116,7 @@ def report(weather: str, brought: dict[str, int], berth: int, refused: list[str]
 # --- flows ------------------------------------------------------------------------------------------
 
 
-@flow(flow_run_name="unload-{ship}", task_runner=ThreadPoolTaskRunner(max_workers=4))
+@flow(flow_run_name="{ship}", task_runner=ThreadPoolTaskRunner(max_workers=4))
 def unload(ship: str, harbour: UUID, pace: float, crates: int = 10) -> int:
     """Bring all crates of a ship ashore, four at a time, and show how far that is."""
     shown = create_progress_artifact(0.0, description=f"Crates of {ship} ashore")

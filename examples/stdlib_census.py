@@ -196,7 +196,9 @@ def write_tables(files: list[FileCensus], graph: Graph, weights: dict[str, float
         table.writeheader()
         table.writerows(rows)
     leaders = sorted(rows, key=lambda row: row["weight"] or 0, reverse=True)[:SHOWN]
-    ranking = [{column: row[column] for column in columns[:-1]} for row in leaders]
+    ranking = [
+        {**{column: row[column] for column in columns[:-2]}, "weight": f"{row['weight']:.2%}"} for row in leaders
+    ]
     create_table_artifact(ranking, key="census-ranking", description="What the standard library leans on")
     peaks = sorted(files, key=lambda file: file["peak"], reverse=True)[:SHOWN]
     page = ["# The standard library", "", "![The heaviest modules](ranking.svg)", ""]
@@ -225,7 +227,9 @@ def draw(graph: Graph, weights: dict[str, float], out: Path) -> None:
         '<text x="36" y="66" font-size="13" fill="#66727f">PageRank in the graph of its imports. Arcs are imports '
         "among these modules: green of a heavier one, orange of a lighter one.</text>"
     )
-    frame = f'viewBox="0 0 960 {height}" font-family="system-ui, sans-serif" fill="#1d2733"'
+    frame = (
+        f'width="960" height="{height}" viewBox="0 0 960 {height}" font-family="system-ui, sans-serif" fill="#1d2733"'
+    )
     background = f'<rect width="960" height="{height}" rx="12" fill="#fbfbfd"/>'
     picture = [f'<svg xmlns="http://www.w3.org/2000/svg" {frame}>', background, heading, *arcs, *bars, "</svg>\n"]
     (out / "ranking.svg").write_text("\n".join(picture), encoding="utf-8")

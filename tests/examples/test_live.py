@@ -27,10 +27,10 @@ def test_the_day_at_the_harbour_passes_with_all_that_goes_wrong(tmp_path: Path) 
         artifacts = client.read_artifacts()
     assert set(runs) == {
         "harbour-day",
-        "unload-Alma",
-        "unload-Clara",
-        "unload-Frida",
-        "unload-Hanna",
+        "Alma",
+        "Clara",
+        "Frida",
+        "Hanna",
         "radio",
         "rehearse",
     }

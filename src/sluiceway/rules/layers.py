@@ -99,7 +99,7 @@ def lay_out(nodes: Sequence[Key], edges: Iterable[tuple[Key, Key]]) -> Plan[Key]
 def _place_loose(loose: Sequence[Key], boxes: dict[Key, Box], width: float, height: float) -> tuple[float, float]:
     """Put what depends on nothing, and nothing on it, in rows below the rest; return the size of all."""
     top = height + 2 * GAP_Y if height else 0.0
-    across = max(4 if len(loose) > 1 else 1, int((width + GAP_X) // (WIDTH + GAP_X)))
+    across = max(3 if len(loose) > 1 else 1, int((width + GAP_X) // (WIDTH + GAP_X)))
     for place, key in enumerate(loose):
         row, column = divmod(place, across)
         box = boxes[key] = Box(column * (WIDTH + GAP_X), top + row * (HEIGHT + GAP_Y))

@@ -28,7 +28,7 @@ class Slab(NamedTuple):
 
 
 def ceiling(most: float) -> float:
-    """Return a round number that is no smaller: 1, 2 or 5 with zeros.
+    """Return a round number that is no smaller, and not much larger: one digit with zeros.
 
     Args:
         most: The largest number of a chart.
@@ -36,7 +36,7 @@ def ceiling(most: float) -> float:
     if most <= 0:
         return 1.0
     power = 10.0 ** ceil(log10(most) - 1)
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= most - 1e-9)
+    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= most - 1e-9)
 
 
 def stack(

@@ -74,9 +74,11 @@ export class Drawing extends Bars {
     this._clipped(scene.gutter, 0, scene.width - scene.gutter, HEAD, () => {
       for (const mark of this.marks) context.fillText(mark.label, scene.gutter + mark.x, HEAD / 2);
       for (const [from, to] of scene.axis.folds) {
-        const x = (this._x(from) + this._x(to)) / 2;
+        const middle = (this._x(from) + this._x(to)) / 2;
+        if (middle < scene.gutter || middle > scene.width) continue;
         const text = `⋯ ${durationText(to - from)} idle ⋯`;
         const width = context.measureText(text).width + 10;
+        const x = Math.max(scene.gutter + width / 2, Math.min(middle, scene.width - width / 2));
         context.fillStyle = this.colours.sunken;
         context.fillRect(x - width / 2, 5, width, HEAD - 10);
         context.fillStyle = this.colours.soft;
