@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "docs" / "screenshots"
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking")
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 720
 NARROW = 390
 UNDER_WAY_SECONDS = 14.0
 """After how long the harbour of `examples/live.py` is busy."""
@@ -78,7 +78,7 @@ class Home:
     def fill(self) -> None:
         """Fill the home: a day of history, runs of the examples, and what people set."""
         (self.folder / "home").mkdir()
-        store = SqliteStore(self.folder / "home" / "sluiceway.db")
+        store = SqliteStore(str(self.folder / "home" / "sluiceway.db"))
         fill(store, Sizes(flow_runs=1_300, task_runs=9_000, lines=4_000, until=now() - 300 * SECOND))
         store.close()
         for command in (
@@ -129,7 +129,7 @@ def screens(home: Home) -> Iterator[Screen]:
     yield Screen("run-graph", f"/runs/{harbour['id']}/graph", dark=True)
     yield Screen("run-steps", f"/runs/{orders['id']}/steps")
     yield Screen("run-step", f"/runs/{harbour['id']}/steps/{step['id']}")
-    yield Screen("run-logs", f"/runs/{harbour['id']}/logs", dark=True)
+    yield Screen("run-logs", f"/runs/{harbour['id']}/logs")
     yield Screen("run-data", f"/runs/{census['id']}/data")
     yield Screen("run-code", f"/runs/{harbour['id']}/code")
     yield Screen("run-history", f"/runs/{harbour['id']}/history")

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.exceptions import HTTPException
 
-from sluiceway.agents.starting import Started, TooManyStartedError, first_words, start
 from sluiceway.base.errors import SluicewayError
 from sluiceway.base.ids import RunId, to_uuid
 from sluiceway.model.runs import FlowRun
 from sluiceway.ports.services import Services
-from sluiceway.rules.resuming import refusal
+from sluiceway.server.acting import Finish, retry_run
 from sluiceway.server.pages.looks import plural
 from sluiceway.wiring import archiving
 from sluiceway.wiring.cancelling import GRACE_SECONDS, cancel
@@ -22,13 +21,6 @@ CANCELLED_AT_ONCE = 8
 
 MOST_COMPLAINTS = 3
 """Of how many runs it is told why nothing was done with them."""
-
-_START_SECONDS = 5.0
-"""How long to wait whether a run that is to go on can be taken in hand at all."""
-
-
-class Refused(Exception):
-    """Nothing was done with a run; the message says why."""
 
 
 def act(action: str, keys: Sequence[RunId], services: Services) -> str:
@@ -78,20 +70,22 @@ def _cancel(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]
 
 
 def _retry(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]]:
-    """Have runs go on in processes of their own, since the code of flows has no place in that of the server."""
-    started: list[Started] = []
+    begun: list[Finish] = []
     complaints = []
     for run in runs:
-        refused = refusal(run, services.store.read_holder(run.key), again=True)
-        if refused is not None:
-            complaints.append(refused)
-            continue
         try:
-            started.append(start(["retry", str(run.id), "--quiet"], services, run.entrypoint))
-        except (TooManyStartedError, OSError) as error:
-            complaints.append(f"Flow run {run.name!r} cannot be started: {error}")
-    said = first_words(started, _START_SECONDS)
-    return len(started) - len(said), [*complaints, *said]
+            begun.append(retry_run(run.key, None, services))
+        except SluicewayError as error:
+            complaints.append(str(error))
+    done = 0
+    for finish in begun:
+        try:
+            finish()
+        except SluicewayError as error:
+            complaints.append(str(error))
+        else:
+            done += 1
+    return done, complaints
 
 
 def _delete(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]]:

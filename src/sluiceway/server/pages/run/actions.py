@@ -7,7 +7,6 @@ does it, and the page waits for a moment whether that is refused.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,18 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sluiceway.agents.starting import TooManyStartedError, start
 from sluiceway.base.errors import SluicewayError
 from sluiceway.base.ids import RunId, to_uuid
-from sluiceway.base.times import Moment
 from sluiceway.client.orchestration import SyncClient
-from sluiceway.model.queries import FlowRunQuery, RunOrder, TaskRunQuery
+from sluiceway.model.queries import RunOrder, TaskRunQuery
 from sluiceway.model.restoring import live_state
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.states import COMPLETED, FAILED, PAUSED, State
 from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
-from sluiceway.server.pages import acting
+from sluiceway.server.acting import fork_run, resume_run, retry_run
+from sluiceway.server.pages.acting import act as act_on
 from sluiceway.server.pages.forms import BadFieldError, fields_of, read_fields
 from sluiceway.server.pages.frame import back, posted, render
 from sluiceway.server.pages.run.subject import flow_run_of, key_of, subject_of, task_run_of
@@ -42,9 +40,6 @@ SIMPLE = ("cancel", "retry", "delete")
 STEPS_OFFERED = 300
 """Of how many steps one can be chosen to begin from."""
 
-_SECONDS = 6.0
-_LOOK = 0.05
-
 MARKS = {"completed": COMPLETED, "failed": FAILED}
 """What a step can be marked as."""
 
@@ -57,8 +52,8 @@ async def act(run_id: str, request: Request, services: ServicesHere) -> Response
         raise HTTPException(400, f"action={action} is none of: {', '.join(SIMPLE)}.")
     run = flow_run_of(services.store, run_id)
     if action == "retry":
-        return await run_in_threadpool(_go_on, request, services, run, ["retry", str(run.id), "--quiet"])
-    outcome = await run_in_threadpool(acting.act, action, [run.key], services)
+        return await run_in_threadpool(_go_on, request, run, lambda: retry_run(run.key, None, services)())
+    outcome = await run_in_threadpool(act_on, action, [run.key], services)
     gone = services.store.read_flow_run(run.key) is None
     return back(request, "/runs" if gone else f"/runs/{run.id}", {"notice": outcome})
 
@@ -80,15 +75,15 @@ async def resume(run_id: str, request: Request, services: ServicesHere) -> Respo
     given = dict(await posted(request))
     store = services.store
     run = flow_run_of(store, run_id)
-    schema, arguments = _schema_of(store, run), ["resume", str(run.id), "--quiet"]
+    schema, answer = _schema_of(store, run), None
     if schema:
         try:
-            arguments += ["--input", json.dumps(read_fields(schema, given))]
+            answer = read_fields(schema, given)
         except BadFieldError as error:
             filled = {**{field.name: field.value for field in fields_of(schema)}, **given}
             fields = [field._replace(value=filled[field.name]) for field in fields_of(schema)]
             return _form(request, store, run, "resume", status=400, fields=fields, complaint=str(error))
-    return await run_in_threadpool(_go_on, request, services, run, arguments)
+    return await run_in_threadpool(_go_on, request, run, lambda: resume_run(run.key, answer, services))
 
 
 def _schema_of(store: Store, run: FlowRun) -> dict[str, Any] | None:
@@ -99,28 +94,13 @@ def _schema_of(store: Store, run: FlowRun) -> dict[str, Any] | None:
     return None
 
 
-def _go_on(request: Request, services: Services, run: FlowRun, arguments: list[str]) -> Response:
-    """Start what has a run go on, and show the run once it does, or why it does not."""
-    seen = (run.epoch, run.state_type, run.state_name)
-
-    def moved() -> bool:
-        now = services.store.read_flow_run(run.key)
-        return now is not None and (now.epoch, now.state_type, now.state_name) != seen
-
-    complaint = _started(services, run, arguments, moved)
-    return back(request, f"/runs/{run.id}", {"notice": complaint or "It goes on."})
-
-
-def _started(services: Services, run: FlowRun, arguments: list[str], done: Callable[[], bool]) -> str | None:
-    """Start a command, wait for a moment until it has begun, and return why it did not; None where it has."""
+def _go_on(request: Request, run: FlowRun, go_on: Callable[[], FlowRun]) -> Response:
+    """Have a run go on, and show it once it does, or why it does not."""
     try:
-        program = start(arguments, services, run.entrypoint)
-    except (TooManyStartedError, OSError) as error:
-        return f"It cannot be started: {error}"
-    deadline = time.monotonic() + _SECONDS
-    while time.monotonic() < deadline and not program.ended() and not done():
-        time.sleep(_LOOK)
-    return program.complaint()
+        go_on()
+    except SluicewayError as error:
+        return back(request, f"/runs/{run.id}", {"notice": str(error)})
+    return back(request, f"/runs/{run.id}", {"notice": "It goes on."})
 
 
 # --- running again --------------------------------------------------------------------------------
@@ -175,27 +155,12 @@ async def _run_anew(run_id: str, verb: str, request: Request, services: Services
             request, store, run, verb, 400, parameters=filled, steps=steps, chosen=chosen, complaint=str(error)
         )
     first = _first_of(store, run) if verb == "again" else given.get("step", "")
-    arguments = ["fork", str(run.id), "--quiet"]
-    arguments += ["--from", str(to_uuid(key_of(first)))] if first else []
-    arguments += [part for name, text in changed.items() for part in ("--param", f"{name}={text}")]
-    return await run_in_threadpool(_make, request, services, run, arguments)
-
-
-def _make(request: Request, services: Services, run: FlowRun, arguments: list[str]) -> Response:
-    """Start what makes a new run, and show that once it is there, or why it is not."""
-    since = services.clock.now()
-    complaint = _started(services, run, arguments, lambda: _newer(services.store, run, since) is not None)
-    made = _newer(services.store, run, since)
-    if made is None:
-        notice = complaint or "It is about to begin, and will be among the runs."
-        return back(request, f"/runs/{run.id}", {"notice": notice})
+    step = key_of(first) if first else None
+    try:
+        made = await run_in_threadpool(fork_run, run.key, step, changed, services)
+    except SluicewayError as error:
+        return back(request, f"/runs/{run.id}", {"notice": str(error)})
     return back(request, f"/runs/{made.id}")
-
-
-def _newer(store: Store, run: FlowRun, since: Moment) -> FlowRun | None:
-    """Return the first run of the same flow that was made since."""
-    query = FlowRunQuery(flow_names=(run.flow_name,), created_after=since, roots_only=True)
-    return next(iter(store.read_flow_runs(query, order=RunOrder.OLDEST_FIRST, limit=1).items), None)
 
 
 def _own_steps(store: Store, run: FlowRun) -> list[TaskRun]:
@@ -215,8 +180,8 @@ def _as_json(run: FlowRun) -> dict[str, str]:
     return {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in run.parameters.items()}
 
 
-def _changed(run: FlowRun, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that a form has other values of, as JSON.
+def _changed(run: FlowRun, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters that a form has other values of.
 
     Raises:
         BadFieldError: One of them is no JSON.
@@ -227,10 +192,9 @@ def _changed(run: FlowRun, given: Mapping[str, str]) -> dict[str, str]:
         if wanted == text:
             continue
         try:
-            json.loads(wanted)
+            changed[name] = json.loads(wanted)
         except ValueError as error:
             raise BadFieldError(f'{name} is no JSON: {error}. A text needs quotes, such as "Ada".') from None
-        changed[name] = wanted
     return changed
 
 
