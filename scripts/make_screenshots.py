@@ -144,7 +144,7 @@ def screens(home: Home) -> Iterator[Screen]:
     yield Screen("processes", "/processes")
     yield Screen("storage", "/storage")
     yield Screen("settings", "/settings")
-    yield Screen("search", "/search?q=harb")
+    yield Screen("search", "/search?q=import")
 
 
 def take(page: Page, address: str, screen: Screen, scheme: str, width: int, suffix: str) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from sluiceway.agents.starting import Started, TooManyStartedError, start
-from sluiceway.base.errors import FailedRun, InvalidOptionError, ObjectNotFound, RunNotResumableError
+from sluiceway.base.errors import FailedRun, InvalidOptionError, ObjectNotFound, RunNotResumableError, SluicewayError
 from sluiceway.base.ids import RunId, new_id, to_uuid
 from sluiceway.client import SyncClient
 from sluiceway.drivers import pausing
@@ -24,7 +24,6 @@ from sluiceway.model.states import COMPLETED, State, StateType
 from sluiceway.ports.services import Services
 from sluiceway.rules import resuming
 from sluiceway.rules.outcomes import stamped
-from sluiceway.server.problems import BusyError
 from sluiceway.wiring.cancelling import cancel
 
 CANCELLED_AT_ONCE = 64
@@ -43,6 +42,10 @@ _cancelling = threading.BoundedSemaphore(CANCELLED_AT_ONCE)
 
 Finish = Callable[[], FlowRun]
 """Waits until what was begun can be seen, and returns the run as it is then."""
+
+
+class BusyError(SluicewayError):
+    """The server does as much at once as it can. Try again in a moment."""
 
 
 class _NeedsProcess(Exception):

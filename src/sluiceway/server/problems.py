@@ -15,14 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sluiceway.base import errors
+from sluiceway.server.acting import BusyError
 from sluiceway.server.pages import errors as pages
 
 LONGEST = 2_000
 """Characters of a reason, at most."""
-
-
-class BusyError(errors.SluicewayError):
-    """The server does as much at once as it can. Try again in a moment."""
 
 
 _STATUS: tuple[tuple[type[errors.SluicewayError], HTTPStatus], ...] = (
