@@ -135,14 +135,15 @@ def measure(sizes: Sizes, folder: Path, repeats: int = REPEATS) -> list[Figure]:
 
 def _asked(client: httpx.Client, path: str, repeats: int) -> tuple[list[float], int]:
     """Return how long the answers took, and how large they are; the first one is not counted."""
-    times = []
+    times, size = [], 0
     for _ in range(repeats + 1):
         begun = time.perf_counter()
         answer = client.get(path)
         times.append(time.perf_counter() - begun)
         if answer.status_code != 200:
             raise RuntimeError(f"{path} was answered with {answer.status_code}: {answer.text[:300]}")
-    return times[1:], len(answer.content)
+        size = len(answer.content)
+    return times[1:], size
 
 
 @contextmanager
