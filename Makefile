@@ -55,7 +55,7 @@ docs: $(VENV)/test.stamp ## write the API reference anew, and run the code of al
 
 constraints: ## take the newest versions of everything into constraints.txt
 	$(call new-environment,$(VENV))
-	$(PIP) --editable '.[dask,ray,remote,test]'
+	$(PIP) --editable '.[dask,otel,ray,remote,test]'
 	$(RUN) -m pip freeze --exclude-editable > constraints.txt
 
 clean: ## remove the environment and all that was made
@@ -80,7 +80,7 @@ $(VENV)/runtime.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/created.stamp pyproject.toml constraints.txt
-	$(PIP) --constraint constraints.txt --editable '.[dask,ray,remote,test]'
+	$(PIP) --constraint constraints.txt --editable '.[dask,otel,ray,remote,test]'
 	@touch $@ $(VENV)/runtime.stamp
 
 $(LOWEST)/stamp: pyproject.toml tests/lower_bounds/lowest.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def build(settings: Settings) -> Services:
 
     Raises:
         ConfigurationError: No store goes by the database URL.
+        MissingExtraError: Telemetry is on, and OpenTelemetry is not installed.
     """
     from sluiceway.wiring.presence import presence_of  # lazy: needed once something runs
     from sluiceway.wiring.retention import keep_house
@@ -66,6 +68,10 @@ def build(settings: Settings) -> Services:
         from sluiceway.wiring.progress import show_progress
 
         show_progress(recorder)
+    if settings.telemetry == "on" or (settings.telemetry == "auto" and "opentelemetry.trace" in sys.modules):
+        from sluiceway.wiring.telemetry import send_spans
+
+        send_spans(recorder)
     services = Services(settings, store, recorder, results, clock)
     services.presence = presence
     keep_house(services)

@@ -216,6 +216,11 @@ class Settings:
         "off",
         "Whether a flow shows progress bars of its tasks; auto does on terminals.",
     )
+    telemetry: Setting[str] = Setting(
+        kinds.choice("auto", "on", "off"),
+        "auto",
+        "Whether runs are spans of OpenTelemetry; auto does where the program has imported that before its first run.",
+    )
 
     # Not `server_port`: container platforms set a variable of that name for a service called `sluiceway-server`.
     server_listen: Setting[str] = Setting(

@@ -24,6 +24,7 @@ _BUILT_IN = (
     "results_serializer",
     "results_inline_limit",
     "flush_interval",
+    "telemetry",
 )
 """Settings that are built into the store, the recorder or the results storage."""
 
