@@ -23,7 +23,7 @@ HEAVY = frozenset(
     {"pydantic", "pydantic_core", "typing_extensions", "annotated_types", "rich", "click", "cloudpickle"}
     | {"fsspec", "dask", "distributed", "ray", "fastapi", "starlette", "uvicorn", "jinja2", "httpx", "cryptography"}
     | {"asyncio", "concurrent.futures", "multiprocessing", "dataclasses", "inspect", "json", "tempfile"}
-    | {"ssl", "http", "email", "urllib.request", "unittest", "subprocess", "importlib.metadata"}
+    | {"opentelemetry", "ssl", "http", "email", "urllib.request", "unittest", "subprocess", "importlib.metadata"}
 )
 """What a program that only says `from sluiceway import flow, task` does not pay for."""
 

@@ -283,6 +283,7 @@ def test_relative_paths_start_at_the_file_that_names_them(load: Load, project: P
         ("tasks_default_retry_delay_seconds", "3", (3.0,)),
         ("flows_default_retry_delay_seconds", "0", 0.0),
         ("progress", "Auto", "auto"),
+        ("telemetry", "ON", "on"),
     ],
 )
 def test_a_variable_becomes_a_value_of_the_right_type(load: Load, name: str, text: str, value: object) -> None:
@@ -329,6 +330,7 @@ BAD_VALUES = [
     ("TASKS_DEFAULT_RETRY_DELAY_SECONDS", "1,-2"),
     ("FLOWS_DEFAULT_RETRY_DELAY_SECONDS", "soon"),
     ("PROGRESS", "always"),
+    ("TELEMETRY", "always"),
 ]
 
 

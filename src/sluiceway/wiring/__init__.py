@@ -71,7 +71,7 @@ def build(settings: Settings) -> Services:
     if settings.telemetry == "on" or (settings.telemetry == "auto" and "opentelemetry.trace" in sys.modules):
         from sluiceway.wiring.telemetry import send_spans
 
-        send_spans(recorder)
+        send_spans(store, recorder)
     services = Services(settings, store, recorder, results, clock)
     services.presence = presence
     keep_house(services)
