@@ -299,7 +299,9 @@ def test_the_process_shows_progress_of_its_flows_to_its_end(place: Harness, monk
     monkeypatch.setattr("sys.stderr", out)
     monkeypatch.setattr("atexit.register", lambda *call: at_exit.append(call))
     recorder = place.services.recorder
+    before = list(recorder.listeners)
     show_progress(recorder)
+    assert len(recorder.listeners) == len(before) + 1
 
     @flow
     def counted() -> None: ...
@@ -308,12 +310,13 @@ def test_the_process_shows_progress_of_its_flows_to_its_end(place: Harness, monk
     ((end, *arguments),) = at_exit
     end(*arguments)
     assert "counted" in out.getvalue()
-    assert recorder.listeners == []
+    assert recorder.listeners == before
 
 
 def test_a_process_without_a_terminal_shows_no_progress(place: Harness) -> None:
+    before = list(place.services.recorder.listeners)
     show_progress(place.services.recorder)
-    assert place.services.recorder.listeners == []
+    assert place.services.recorder.listeners == before
 
 
 def test_names_that_would_break_lines_are_spelled_out() -> None:

@@ -270,6 +270,8 @@ class _Interrupter:
     def _profile(self, frame: FrameType, event: str, _: Any) -> None:
         if self.struck or event not in ("call", "c_return") or _is_in_the_store(frame, event):
             return
+        if event == "call" and frame.f_code.co_exceptiontable:
+            return  # CPython 3.11 sometimes goes round for ever where a function with handlers fails before it begins
         if self._place == 0:
             self.struck = True
             raise self._error
