@@ -80,7 +80,7 @@ class Figure:
 
 ADDRESSES = {
     "Home": "/",
-    "Home, the last year": "/?span=30d",
+    "Home, the last 30 days": "/?span=30d",
     "Runs": "/runs",
     "Runs, failed": "/runs?state=failed",
     "Runs of a flow and a tag": f"/runs?flow={FLOWS[0]}&tag=nightly",
@@ -125,8 +125,11 @@ def measure(sizes: Sizes, folder: Path, repeats: int = REPEATS) -> list[Figure]:
     with _server(environment) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         paths = {name: path.replace("RUN", largest) for name, path in ADDRESSES.items()}
         calm = {name: _asked(client, path, repeats) for name, path in paths.items()}
+        before = _task_runs(client)
         with _writer(environment):
             busy = {name: _asked(client, path, max(3, repeats // 3)) for name, path in paths.items()}
+        if _task_runs(client) == before:
+            raise RuntimeError("nothing was recorded meanwhile")
     return [
         Figure(name, ADDRESSES[name], median(times), max(times), median(busy[name][0]), size)
         for name, (times, size) in calm.items()
@@ -144,6 +147,10 @@ def _asked(client: httpx.Client, path: str, repeats: int) -> tuple[list[float], 
             raise RuntimeError(f"{path} was answered with {answer.status_code}: {answer.text[:300]}")
         size = len(answer.content)
     return times[1:], size
+
+
+def _task_runs(client: httpx.Client) -> int:
+    return int(client.get("/api/task_runs/count").json()["count"])
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sluiceway.model.queries import FlowRunQuery, TaskRunQuery
@@ -44,18 +44,12 @@ def _families(store: Store, services: Services, answered: Mapping[tuple[str, int
     yield _family(
         "sluiceway_flow_runs",
         "Flow runs in the journal, by the type of their state.",
-        (
-            Sample(store.count_flow_runs(FlowRunQuery(state_types=(kind,))), (("state", kind.value),))
-            for kind in StateType
-        ),
+        _by_state(lambda types: store.count_flow_runs(FlowRunQuery(state_types=types))),
     )
     yield _family(
         "sluiceway_task_runs",
         "Task runs in the journal, by the type of their state.",
-        (
-            Sample(store.count_task_runs(TaskRunQuery(state_types=(kind,))), (("state", kind.value),))
-            for kind in StateType
-        ),
+        _by_state(lambda types: store.count_task_runs(TaskRunQuery(state_types=types))),
     )
     waiting = sum(store.count_waiting_calls().values())
     yield _family("sluiceway_waiting_calls", "Deferred calls that no worker has claimed.", (Sample(waiting),))
@@ -75,6 +69,16 @@ def _families(store: Store, services: Services, answered: Mapping[tuple[str, int
         ),
         "counter",
     )
+
+
+def _by_state(count: Callable[[tuple[StateType, ...] | None], int]) -> Iterator[Sample]:
+    """Yield how many runs there are by the type of their state.
+
+    Those that have completed, nearly all, are what is left: no index has them.
+    """
+    counts: dict[StateType, int] = {kind: count((kind,)) for kind in StateType if kind is not StateType.COMPLETED}
+    counts[StateType.COMPLETED] = max(0, count(None) - sum(counts.values()))
+    yield from (Sample(counts[kind], (("state", kind.value),)) for kind in StateType)
 
 
 def _family(name: str, description: str, samples: Iterable[Sample], kind: str = "gauge") -> str:
