@@ -134,14 +134,20 @@ def check_death(runner: Any, dead: str) -> None:
 
 
 @contextmanager
-def small_ray() -> Iterator[dict[str, Any]]:
-    """Arguments of `ray.init` for a small Ray, on this machine only, with its files in a folder of its own."""
+def small_ray(*, token: bool = False) -> Iterator[dict[str, Any]]:
+    """Arguments of `ray.init` for a small Ray, on this machine only, with its files in a folder of its own.
+
+    Who connects to it from another process needs a token, which is in the folder; Ray makes one only if nobody has
+    imported it before.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
         pytest.MonkeyPatch.context() as patch,
     ):  # a short path: it is to hold sockets, whose paths have 107 bytes at most
         patch.setenv("HOME", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        if token:
+            patch.setenv("RAY_AUTH_MODE", "token")
         yield {
             "num_cpus": 2,
             "include_dashboard": False,

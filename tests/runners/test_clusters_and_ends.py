@@ -60,7 +60,7 @@ ray.shutdown()
 
 
 def ray_clusters(there: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    with clusters.small_ray() as options:
+    with clusters.small_ray(token=True) as options:
         if not there:
             yield "RayTaskRunner", {"init_kwargs": options}
             return
