@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
@@ -261,17 +262,22 @@ def test_plain_values_hold_no_futures(values: list[Any]) -> None:
         assert find_references(values) == []
 
 
+COUNTING = """
+import sys
+from sluiceway.rules.resolution import find_references
+numbers, calls = list(range(100_000)), []
+sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+found = find_references([numbers, {"n": numbers}, dict.fromkeys(numbers)])
+sys.setprofile(None)
+print(found, len(calls) < 50)
+"""
+
+
+@pytest.mark.slow
 def test_a_hundred_thousand_numbers_are_looked_at_in_a_handful_of_calls() -> None:
-    numbers = list(range(100_000))
-    calls: list[str] = []
-    before = sys.getprofile()
-    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
-    try:
-        found = find_references([numbers, {"n": numbers}, dict.fromkeys(numbers)])
-    finally:
-        sys.setprofile(before)
-    assert found == []
-    assert len(calls) < 50
+    """In a fresh process: in one that has run much before, CPython 3.11 may go round for ever under a profile."""
+    done = subprocess.run([sys.executable, "-c", COUNTING], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "[] True\n"), done.stderr
 
 
 # --- wait_for -------------------------------------------------------------------------------------
