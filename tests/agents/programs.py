@@ -40,6 +40,7 @@ TASKS = """
     @task
     def die():
         os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(60)  # the signal may come a moment later, on another thread
 
 
     if __name__ == "__main__":
