@@ -66,11 +66,7 @@ def check_key(key: object) -> None:
     Raises:
         InvalidNameError: It is none; the message says what one consists of.
     """
-    if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > MAX_KEY:
-        raise InvalidNameError(
-            f"Artifact key {key!r} is none: a key consists of lower-case letters (a to z), digits and dashes, "
-            f"{MAX_KEY} characters at most."
-        )
+    _check("Artifact key", key, _KEY, "digits and dashes", MAX_KEY)
 
 
 def check_variable_name(name: object) -> None:
@@ -82,10 +78,14 @@ def check_variable_name(name: object) -> None:
     Raises:
         InvalidNameError: It is none; the message says what one consists of.
     """
-    if not isinstance(name, str) or not _VARIABLE_NAME.fullmatch(name) or len(name) > MAX_VARIABLE_NAME_LENGTH:
+    _check("Variable name", name, _VARIABLE_NAME, "digits, underscores and dashes", MAX_VARIABLE_NAME_LENGTH)
+
+
+def _check(what: str, given: object, pattern: re.Pattern[str], others: str, most: int) -> None:
+    if not isinstance(given, str) or not pattern.fullmatch(given) or len(given) > most:
         raise InvalidNameError(
-            f"Variable name {name!r} is none: a name consists of lower-case letters (a to z), digits, underscores "
-            f"and dashes, {MAX_VARIABLE_NAME_LENGTH} characters at most."
+            f"{what} {given!r} is none: a {what.rpartition(' ')[2]} consists of lower-case letters (a to z), {others}, "
+            f"{most} characters at most."
         )
 
 
@@ -202,11 +202,7 @@ def check_secret_name(name: object) -> None:
     Raises:
         InvalidNameError: It is none; the message says what one consists of.
     """
-    if not isinstance(name, str) or not _KEY.fullmatch(name) or len(name) > MAX_VARIABLE_NAME_LENGTH:
-        raise InvalidNameError(
-            f"Secret name {name!r} is none: a name consists of lower-case letters (a to z), digits and dashes, "
-            f"{MAX_VARIABLE_NAME_LENGTH} characters at most."
-        )
+    _check("Secret name", name, _KEY, "digits and dashes", MAX_VARIABLE_NAME_LENGTH)
 
 
 def secret_text(value: Any) -> str:
