@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluiceway.server.pages.forms import PREFIX, BadFieldError, fields_of, read_fields
+from sluiceway.server.pages.forms import PREFIX, BadFieldError, controls_of, read_fields
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -18,13 +18,16 @@ SCHEMA: dict[str, Any] = {
         "share": {"type": "number"},
         "colour": {"$ref": "#/$defs/Colour"},
         "rows": {"type": "array"},
+        "token": {"type": "string", "format": "password", "default": ""},
+        "day": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}], "default": None},
+        "loud": {"type": "boolean", "default": True},
     },
     "$defs": {"Colour": {"enum": ["red", "green"], "type": "string"}},
 }
 
 
 def test_each_kind_of_value_has_its_kind_of_field() -> None:
-    fields = {field.name.removeprefix(PREFIX): field for field in fields_of(SCHEMA)}
+    fields = {field.name.removeprefix(PREFIX): field for field in controls_of(SCHEMA)}
     kinds = {name: field.kind for name, field in fields.items()}
     assert kinds == {
         "name": "text",
@@ -33,7 +36,11 @@ def test_each_kind_of_value_has_its_kind_of_field() -> None:
         "share": "number",
         "colour": "choice",
         "rows": "json",
+        "token": "password",
+        "day": "date",
+        "loud": "choice",
     }
+    assert fields["loud"].value == "true"
     assert fields["name"].label == "Name"
     assert fields["name"].hint == "Who says so"
     assert fields["name"].required
@@ -50,15 +57,19 @@ def test_what_is_filled_in_comes_back_as_data() -> None:
 
 
 def test_what_is_left_empty_is_left_out_but_for_a_text_that_has_to_be_there() -> None:
-    assert read_fields(SCHEMA, {}) == {"name": ""}
+    posted = {PREFIX + "approved": "false", PREFIX + "colour": '"green"', PREFIX + "loud": "", PREFIX + "day": ""}
+    assert read_fields(SCHEMA, posted) == {"name": "", "approved": False, "colour": "green"}
 
 
-@pytest.mark.parametrize(("name", "text"), [("rows", "[1,"), ("limit", "1.5"), ("approved", "perhaps")])
+def test_what_is_missing_is_refused_by_name() -> None:
+    with pytest.raises(BadFieldError, match=r"approved.*colour"):
+        read_fields(SCHEMA, {PREFIX + "name": "Ada"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("rows", "[1,"), ("rows", "1"), ("limit", "1.5"), ("approved", "perhaps"), ("colour", '"blue"')]
+)
 def test_what_does_not_fit_is_refused_by_name(name: str, text: str) -> None:
+    good = {PREFIX + "name": "Ada", PREFIX + "approved": "true", PREFIX + "colour": '"red"'}
     with pytest.raises(BadFieldError, match=name):
-        read_fields(SCHEMA, {PREFIX + name: text})
-
-
-def test_fields_show_what_was_filled_in_before() -> None:
-    (field, *_) = fields_of(SCHEMA, {"name": "Grace"})
-    assert field.value == "Grace"
+        read_fields(SCHEMA, {**good, PREFIX + name: text})

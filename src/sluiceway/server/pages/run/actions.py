@@ -27,7 +27,7 @@ from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 from sluiceway.server.acting import fork_run, resume_run, retry_run
 from sluiceway.server.pages.acting import act as act_on
-from sluiceway.server.pages.forms import BadFieldError, fields_of, read_fields
+from sluiceway.server.pages.forms import BadFieldError, controls_of, read_fields
 from sluiceway.server.pages.frame import back, posted, render
 from sluiceway.server.pages.run.subject import flow_run_of, key_of, subject_of, task_run_of
 from sluiceway.server.requests import ServicesHere, StoreHere
@@ -66,7 +66,7 @@ def resume_form(run_id: str, request: Request, store: StoreHere) -> Response:
     """Ask for what a paused run waits for."""
     run = flow_run_of(store, run_id)
     schema = _schema_of(store, run)
-    return _form(request, store, run, "resume", fields=fields_of(schema) if schema else [])
+    return _form(request, store, run, "resume", fields=controls_of(schema) if schema else [])
 
 
 @router.post("/runs/{run_id}/resume")
@@ -80,8 +80,7 @@ async def resume(run_id: str, request: Request, services: ServicesHere) -> Respo
         try:
             answer = read_fields(schema, given)
         except BadFieldError as error:
-            filled = {**{field.name: field.value for field in fields_of(schema)}, **given}
-            fields = [field._replace(value=filled[field.name]) for field in fields_of(schema)]
+            fields = [control._replace(value=given.get(control.name, control.value)) for control in controls_of(schema)]
             return _form(request, store, run, "resume", status=400, fields=fields, complaint=str(error))
     return await run_in_threadpool(_go_on, request, run, lambda: resume_run(run.key, answer, services))
 
