@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -50,6 +50,29 @@ class BusyError(SluicewayError):
 
 class _NeedsProcess(Exception):
     """The run can go on, but not here."""
+
+
+def with_each(keys: Sequence[RunId], begin: Callable[[RunId], Callable[[], object] | None]) -> dict[RunId, str]:
+    """Begin something with each of several runs, then wait for what was begun; return why it was not done, by run.
+
+    Args:
+        keys: The runs.
+        begin: Begins it, and returns what waits for it; None where it is done already.
+    """
+    begun: dict[RunId, Callable[[], object] | None] = {}
+    refused: dict[RunId, str] = {}
+    for key in keys:
+        try:
+            begun[key] = begin(key)
+        except SluicewayError as error:
+            refused[key] = str(error)
+    for key, finish in begun.items():
+        try:
+            if finish is not None:
+                finish()
+        except SluicewayError as error:
+            refused[key] = str(error)
+    return refused
 
 
 def cancel_run(run_key: RunId, grace: float, patience: float, services: Services) -> Finish:

@@ -11,7 +11,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from sluiceway.base.errors import SluicewayError
 from sluiceway.base.ids import RunId, to_uuid
 from sluiceway.model.queries import PAGE_LIMIT, FlowRunQuery
 from sluiceway.model.states import StateType
@@ -199,24 +198,9 @@ def _with_each(
     else:
         page = services.store.read_flow_runs(query, limit=PAGE_LIMIT)
         keys, more = [run.key for run in page.items], page.cursor is not None
-    begun: dict[RunId, Callable[[], object]] = {}
-    refused: dict[RunId, str] = {}
-    for key in keys:
-        try:
-            begun[key] = act(key) or _nothing
-        except SluicewayError as error:
-            refused[key] = str(error)
-    for key, finish in begun.items():
-        try:
-            finish()
-        except SluicewayError as error:
-            refused[key] = str(error)
+    refused = acting.with_each(keys, act)
     return Done(
-        done=[to_uuid(key) for key in begun if key not in refused],
+        done=[to_uuid(key) for key in keys if key not in refused],
         refused=[Refused(id=to_uuid(key), detail=detail) for key, detail in refused.items()],
         more=more,
     )
-
-
-def _nothing() -> None:
-    """Wait for nothing."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from starlette.exceptions import HTTPException
 
-from sluiceway.base.errors import SluicewayError
-from sluiceway.base.ids import RunId, to_uuid
-from sluiceway.model.runs import FlowRun
+from sluiceway.base.ids import RunId
 from sluiceway.ports.services import Services
-from sluiceway.server.acting import Finish, retry_run
+from sluiceway.server import acting
+from sluiceway.server.acting import CANCELLED_AT_ONCE, Finish
 from sluiceway.server.pages.looks import plural
-from sluiceway.wiring import archiving
-from sluiceway.wiring.cancelling import GRACE_SECONDS, cancel
+from sluiceway.wiring.cancelling import GRACE_SECONDS
 
-CANCELLED_AT_ONCE = 8
-"""Runs whose end is waited for at the same time."""
+KILLED_SECONDS = 5.0
+"""How long to wait for the end of a process that is killed, once it had its time."""
 
 MOST_COMPLAINTS = 3
 """Of how many runs it is told why nothing was done with them."""
@@ -36,16 +33,11 @@ def act(action: str, keys: Sequence[RunId], services: Services) -> str:
     """
     if action not in ACTIONS:
         raise HTTPException(400, f"action={action} is none of: {', '.join(ACTIONS)}.")
-    store = services.store
-    runs, complaints = [], []
-    for key in keys:
-        run = store.read_flow_run(key)
-        if run is None:
-            complaints.append(f"There is no flow run {to_uuid(key)} any more.")
-        else:
-            runs.append(run)
-    done, refused = ACTIONS[action](runs, services)
-    return _told(action, done, [*complaints, *refused])
+    refused: dict[RunId, str] = {}
+    for at in range(0, len(keys), CANCELLED_AT_ONCE):
+        portion = keys[at : at + CANCELLED_AT_ONCE]
+        refused |= acting.with_each(portion, lambda key: ACTIONS[action](key, services))
+    return _told(action, len(keys) - len(refused), list(refused.values()))
 
 
 def _told(action: str, done: int, complaints: Sequence[str]) -> str:
@@ -56,53 +48,19 @@ def _told(action: str, done: int, complaints: Sequence[str]) -> str:
     return " ".join(sentences)
 
 
-def _cancel(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]]:
-    def end(run: FlowRun) -> str | None:
-        try:
-            cancel(run.key, GRACE_SECONDS, services)
-        except SluicewayError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(CANCELLED_AT_ONCE) as pool:
-        complaints = [said for said in pool.map(end, runs) if said is not None]
-    return len(runs) - len(complaints), complaints
+def _cancel(key: RunId, services: Services) -> Finish:
+    return acting.cancel_run(key, GRACE_SECONDS, GRACE_SECONDS + KILLED_SECONDS, services)
 
 
-def _retry(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]]:
-    begun: list[Finish] = []
-    complaints = []
-    for run in runs:
-        try:
-            begun.append(retry_run(run.key, None, services))
-        except SluicewayError as error:
-            complaints.append(str(error))
-    done = 0
-    for finish in begun:
-        try:
-            finish()
-        except SluicewayError as error:
-            complaints.append(str(error))
-        else:
-            done += 1
-    return done, complaints
+def _retry(key: RunId, services: Services) -> Finish:
+    return acting.retry_run(key, None, services)
 
 
-def _delete(runs: Sequence[FlowRun], services: Services) -> tuple[int, list[str]]:
-    complaints = []
-    for run in runs:
-        try:
-            archiving.remove_run(services, run.key)
-        except SluicewayError as error:
-            complaints.append(str(error))
-    return len(runs) - len(complaints), complaints
-
-
-ACTIONS: Mapping[str, Callable[[Sequence[FlowRun], Services], tuple[int, list[str]]]] = {
+ACTIONS: Mapping[str, Callable[[RunId, Services], Finish | None]] = {
     "cancel": _cancel,
     "retry": _retry,
-    "delete": _delete,
+    "delete": acting.delete_flow_run,
 }
-"""What can be done with runs; each returns with how many it was done, and why not with the others."""
+"""What can be done with a run; each begins it, and returns what waits for it."""
 
 _DONE = {"cancel": "Cancelled", "retry": "Started again", "delete": "Deleted"}
