@@ -108,6 +108,23 @@ def test_flow_runs_come_off_an_index_in_each_order(
         assert not walks_a_table(steps)
 
 
+@pytest.mark.parametrize(
+    ("order", "index"),
+    [
+        (RunOrder.STARTED_LAST, "flow_run_by_start"),
+        (RunOrder.STARTED_FIRST, "flow_run_by_start"),
+        (RunOrder.ENDED_LAST, "flow_run_by_end"),
+        (RunOrder.NAME, "flow_run_by_name"),
+    ],
+)
+def test_runs_that_no_other_called_are_not_sorted_in_any_order(
+    connection: sqlite3.Connection, order: RunOrder, index: str
+) -> None:
+    steps = plan(connection, *list_runs(TEXTS, FlowRunQuery(roots_only=True), order, 50, None, 0))
+    assert any(f"USING INDEX {index}" in step for step in steps), steps
+    assert not sorts(steps)
+
+
 @pytest.mark.parametrize("part", [{}, {"flow_run_keys": KEYS[:1]}, {"created_after": NOON}], ids=identify)
 @pytest.mark.parametrize("order", [RunOrder.NEWEST_FIRST, RunOrder.OLDEST_FIRST])
 def test_task_runs_come_off_an_index_by_age(
