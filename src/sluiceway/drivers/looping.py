@@ -16,6 +16,7 @@ from sluiceway.drivers.in_hand import LoopHold
 from sluiceway.drivers.performing import SHARED
 from sluiceway.drivers.prints import patch_print
 from sluiceway.drivers.signals import termination_cancels
+from sluiceway.drivers.waking import signals_wake
 from sluiceway.engine.contexts import FlowRunContext
 from sluiceway.engine.ops import Call, Hold, Invoke, Listen, Outcome, Settle, Sleep, Wait
 from sluiceway.ports.services import Services
@@ -172,7 +173,7 @@ async def run_in_hand(run: Callable[[], Awaitable[Result]], context: FlowRunCont
 
 
 async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Recorder) -> Result:
-    """Run an outermost flow run, which SIGTERM cancels.
+    """Run an outermost flow run, which SIGTERM cancels; Ctrl-C and other signals are heeded at once.
 
     Args:
         run: The run.
@@ -184,7 +185,7 @@ async def run_until_signalled(run: Callable[[], Awaitable[Result]], recorder: Re
         if task is not None:
             loop.call_soon_threadsafe(task.cancel, f"The process received signal {number}")
 
-    with termination_cancels(cancel, recorder):
+    with signals_wake(loop), termination_cancels(cancel, recorder):
         return await run()
 
 
