@@ -24,7 +24,7 @@ demo: $(VENV)/runtime.stamp ## run the census of the standard library, and say h
 		'$(VENV)/bin/sluiceway logs NAME     what it logged' \
 		'make demo                        the same again, this time from the cache'
 
-test: lint ## check everything: style, types, layers, and all tests
+test: lint test-lowest ## check everything: style, types, layers, the oldest dependencies, and all tests
 	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 lint: $(VENV)/test.stamp ## check style, types and layers only
