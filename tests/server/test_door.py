@@ -26,19 +26,19 @@ LOGIN = {("GET", "/login"), ("POST", "/login"), ("GET", "/login.css")}
 SOME_ID = "0193a1b2-0000-7000-8000-000000000001"
 
 
-def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Yield method and path of each route, with something in the place of its parameters."""
+def routes_of(app: FastAPI, filler: str = SOME_ID) -> Iterator[tuple[str, str]]:
+    """Yield method and path of each route, with the filler in the place of its parameters."""
 
     def walk(routes: Any, before: str) -> Iterator[tuple[str, str]]:
         for route in routes:
             if hasattr(route, "effective_candidates"):  # a router that was included, its prefix in front
                 yield from walk(route.effective_candidates(), before)
             elif getattr(route, "methods", None):
-                yield from ((method, re.sub(r"\{[^}]*\}", SOME_ID, before + route.path)) for method in route.methods)
+                yield from ((method, re.sub(r"\{[^}]*\}", filler, before + route.path)) for method in route.methods)
             elif getattr(route, "routes", None):
                 yield from walk(route.routes, before + route.path)
             else:
-                yield "GET", before + route.path + "/x"
+                yield "GET", f"{before}{route.path}/{filler}"
 
     yield from walk(app.routes, "")
 
