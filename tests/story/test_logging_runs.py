@@ -623,3 +623,30 @@ def test_a_line_is_recorded_while_another_thread_is_held_up_in_recording() -> No
     go_on.set()
     thread.join()
     assert [fact.message for fact in recorder.facts] == ["2", "1"]
+
+
+def test_the_traceback_of_a_failure_begins_with_the_users_own_code(harness: Harness) -> None:
+    @task
+    def divide() -> float:
+        return 1 / 0
+
+    @task
+    async def divide_later() -> float:
+        return 1 / 0
+
+    @flow
+    def fail() -> None:
+        divide(return_state=True)
+        divide.submit(return_state=True)
+        asyncio.run(fail_later(return_state=True))  # type: ignore[call-overload]
+        divide()
+
+    @flow
+    async def fail_later() -> None:
+        await divide_later(return_state=True)  # type: ignore[call-overload]
+
+    fail(return_state=True)
+    told = [line for line in kept(harness) if "Traceback" in line]
+    first = [text.partition("Traceback (most recent call last):\n")[2].partition("\n")[0] for text in told]
+    assert [line.rpartition(", in ")[2] for line in first] == ["divide", "divide", "divide_later", "divide", "fail"]
+    assert all(__file__ in line for line in first)

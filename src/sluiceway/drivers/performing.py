@@ -32,6 +32,8 @@ from sluiceway.ports.services import Services
 from sluiceway.rules.outcomes import CALLED_OFF
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from sluiceway.engine.contexts import FlowRunContext
     from sluiceway.engine.replay import Replay
 
@@ -134,7 +136,15 @@ def _say(_: Services, op: Say) -> None:
     logger = logger_of(op.scope)
     if logger.isEnabledFor(op.level):
         message = op.message if isinstance(op.message, str) else op.message()
-        logger.log(op.level, "%s", message, exc_info=op.error, extra=log_fields(op.scope))
+        shown = None if op.error is None else _shown(op.error)
+        logger.log(op.level, "%s", message, exc_info=shown, extra=log_fields(op.scope))
+
+
+def _shown(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return an exception as loggers take it, from the first line of the user's code on."""
+    from sluiceway.base.tracebacks import users_part  # lazy: most programs show none
+
+    return type(error), error, users_part(error.__traceback__)
 
 
 def _abandon(services: Services, op: Abandon) -> None:

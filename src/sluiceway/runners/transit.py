@@ -10,12 +10,10 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
+from sluiceway.base.tracebacks import users_part
 from sluiceway.runners.pickling import dumps
-
-_PACKAGE = __name__.partition(".")[0]
 
 
 def pack_error(error: BaseException) -> bytes:
@@ -47,21 +45,8 @@ def traceback_of(error: BaseException) -> str:
     Args:
         error: The exception.
     """
-    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    lines = traceback.format_exception(type(error), error, users_part(error.__traceback__))
     return "Traceback in the process that ran it:\n" + "".join(lines).rstrip()
-
-
-def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without the machinery that it begins with, unless it is all machinery."""
-    part = trace
-    while part is not None and _is_machinery(part):
-        part = part.tb_next
-    return part or trace
-
-
-def _is_machinery(trace: TracebackType) -> bool:
-    module: str = trace.tb_frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] in (_PACKAGE, "asyncio")
 
 
 def _forms(error: BaseException) -> Iterator[Any]:
