@@ -3,7 +3,7 @@
     python -m scripts.make_screenshots [NAME ...]
 
 A private home is filled with the history of a day, as facts, and with real runs of the examples. Then Chromium
-looks at the pages of a server over it: all in light, the main ones also in dark, one as a telephone shows it.
+looks at the pages of a server over it: all in light and in dark, some as a telephone shows them.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ class Screen(NamedTuple):
 
     Args:
         name: The name of the file, without its end.
+        title: What is seen, in words.
         path: The page.
-        dark: Whether to take it in dark, too.
         narrow: Whether to take it as a telephone shows it, too.
     """
 
     name: str
+    title: str
     path: str
-    dark: bool = False
     narrow: bool = False
 
 
@@ -121,30 +121,30 @@ def screens(home: Home) -> Iterator[Screen]:
     census, before = home.newest("stdlib-census")[:2]
     orders, (live, harbour) = home.newest("open-shop")[0], home.newest("harbour-day")[:2]
     step = next(run for run in home.ask("show", harbour["id"])["task_runs"] if run["name"] == "look over Ivo")
-    yield Screen("home", "/", dark=True, narrow=True)
-    yield Screen("runs", "/runs?within=24h", dark=True)
-    yield Screen("run-timeline", f"/runs/{harbour['id']}", dark=True, narrow=True)
-    yield Screen("run-live", f"/runs/{live['id']}")
-    yield Screen("run-fan-out", f"/runs/{census['id']}")
-    yield Screen("run-graph", f"/runs/{harbour['id']}/graph", dark=True)
-    yield Screen("run-steps", f"/runs/{orders['id']}/steps")
-    yield Screen("run-step", f"/runs/{harbour['id']}/steps/{step['id']}")
-    yield Screen("run-logs", f"/runs/{harbour['id']}/logs")
-    yield Screen("run-data", f"/runs/{census['id']}/data")
-    yield Screen("run-code", f"/runs/{harbour['id']}/code")
-    yield Screen("run-history", f"/runs/{harbour['id']}/history")
-    yield Screen("run-artifacts", f"/runs/{census['id']}/artifacts", dark=True)
-    yield Screen("compare", f"/compare?a={before['id']}&b={census['id']}")
-    yield Screen("flows", "/flows")
-    yield Screen("flow", "/flows/import-north")
-    yield Screen("artifacts", "/artifacts")
-    yield Screen("artifact", "/artifacts/key/census-plot")
-    yield Screen("variables", "/variables")
-    yield Screen("concurrency", "/concurrency")
-    yield Screen("processes", "/processes")
-    yield Screen("storage", "/storage")
-    yield Screen("settings", "/settings")
-    yield Screen("search", "/search?q=import")
+    yield Screen("home", "Home", "/", narrow=True)
+    yield Screen("runs", "All runs, filtered", "/runs?within=24h")
+    yield Screen("run-timeline", "A run: its timeline", f"/runs/{harbour['id']}", narrow=True)
+    yield Screen("run-live", "A run while it runs", f"/runs/{live['id']}")
+    yield Screen("run-fan-out", "A fan-out of hundreds in the timeline", f"/runs/{census['id']}")
+    yield Screen("run-graph", "What depends on what", f"/runs/{harbour['id']}/graph")
+    yield Screen("run-steps", "The steps of a run", f"/runs/{orders['id']}/steps")
+    yield Screen("run-step", "One step, with its attempts", f"/runs/{harbour['id']}/steps/{step['id']}")
+    yield Screen("run-logs", "The logs of a run", f"/runs/{harbour['id']}/logs")
+    yield Screen("run-data", "Inputs and outputs", f"/runs/{census['id']}/data")
+    yield Screen("run-code", "Where the code is", f"/runs/{harbour['id']}/code")
+    yield Screen("run-history", "What happened to a run, and who did it", f"/runs/{harbour['id']}/history")
+    yield Screen("run-artifacts", "The artifacts of a run", f"/runs/{census['id']}/artifacts")
+    yield Screen("compare", "Two runs side by side", f"/compare?a={before['id']}&b={census['id']}")
+    yield Screen("flows", "Flows", "/flows")
+    yield Screen("flow", "A flow", "/flows/import-north")
+    yield Screen("artifacts", "Artifacts", "/artifacts")
+    yield Screen("artifact", "An artifact with its versions", "/artifacts/key/census-plot")
+    yield Screen("variables", "Variables", "/variables")
+    yield Screen("concurrency", "Concurrency limits, and who holds them", "/concurrency")
+    yield Screen("processes", "Processes", "/processes")
+    yield Screen("storage", "Storage", "/storage")
+    yield Screen("settings", "Settings", "/settings")
+    yield Screen("search", "Search", "/search?q=import")
 
 
 def take(page: Page, address: str, screen: Screen, scheme: str, width: int, suffix: str) -> None:
@@ -157,6 +157,18 @@ def take(page: Page, address: str, screen: Screen, scheme: str, width: int, suff
     page.locator("html[data-ready]").wait_for()
     page.wait_for_timeout(400)  # until what is drawn by itself has been drawn
     page.screenshot(path=PLACE / f"{screen.name}{suffix}.png")
+
+
+def gallery(seen: list[Screen]) -> str:
+    """Return a page with all pictures, light beside dark."""
+    rows = []
+    for name, title, *_ in seen:
+        rows.append(f"| {title} | ![{title}, light]({name}.png) | ![{title}, dark]({name}-dark.png) |\n")
+    return (
+        "# The pages\n\nReal runs of the examples, as `sluiceway ui` shows them; "
+        "`python -m scripts.make_screenshots` takes the pictures anew.\n\n"
+        f"| | light | dark |\n|---|---|---|\n{''.join(rows)}"
+    )
 
 
 def main(chosen: list[str]) -> None:
@@ -176,12 +188,13 @@ def main(chosen: list[str]) -> None:
             time.sleep(UNDER_WAY_SECONDS)
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             page = browser.new_page()
-            for screen in screens(home):
+            seen = list(screens(home))
+            (PLACE / "README.md").write_text(gallery(seen), encoding="utf-8")
+            for screen in seen:
                 if chosen and screen.name not in chosen:
                     continue
                 take(page, address, screen, "light", WIDTH, "")
-                if screen.dark:
-                    take(page, address, screen, "dark", WIDTH, "-dark")
+                take(page, address, screen, "dark", WIDTH, "-dark")
                 if screen.narrow:
                     take(page, address, screen, "light", NARROW, "-narrow")
             browser.close()
