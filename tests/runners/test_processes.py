@@ -476,10 +476,22 @@ def test_an_argument_that_all_mapped_calls_share_reaches_each() -> None:
     assert in_flow(TWO, calls) == [9, 16, 25]
 
 
-def test_what_ends_first_is_completed_first() -> None:
+@task
+def waits_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.01)
+
+
+def test_what_ends_first_is_completed_first(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
     def calls() -> list[Any]:
-        slow, quick = returns.with_options(timeout_seconds=0).submit(SlowToOpen()), pid.submit()
-        return [future is quick for future in as_completed([slow, quick])]
+        slow, quick = waits_for.submit(gate), pid.submit()
+        ended = []
+        for future in as_completed([slow, quick]):
+            ended.append(future is quick)
+            gate.touch()
+        return ended
 
     assert in_flow(TWO, calls) == [True, False]
 
