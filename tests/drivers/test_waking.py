@@ -6,11 +6,14 @@ import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sluiceway import flow
+from sluiceway.drivers import waking
 from sluiceway.drivers.waking import signals_wake
 
 HANGS = 60
@@ -120,6 +123,61 @@ def test_a_flow_run_goes_on_where_no_file_can_be_opened(monkeypatch: pytest.Monk
         assert loop.run_until_complete(main()) == -1
     finally:
         loop.close()
+
+
+def test_a_loop_that_watches_no_files_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> int:
+        with signals_wake(loop):
+            return present()
+
+    def refuse(*_: object) -> bool:
+        raise NotImplementedError
+
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(loop, "add_reader", refuse)
+    monkeypatch.setattr(loop, "remove_reader", refuse)
+    try:
+        assert loop.run_until_complete(main()) == -1
+    finally:
+        loop.close()
+
+
+async def endless() -> None:
+    with signals_wake(asyncio.get_running_loop()):
+        await asyncio.sleep(3600)
+
+
+def left_in_a_closed_loop() -> Coroutine[Any, Any, None]:
+    coroutine, loop = endless(), asyncio.new_event_loop()
+    loop.run_until_complete(_begin(coroutine))
+    loop.close()
+    assert present() != -1
+    return coroutine
+
+
+def test_a_run_that_ends_after_its_loop_was_closed_leaves_nothing() -> None:
+    left_in_a_closed_loop().close()
+    assert present() == -1
+
+
+def test_a_run_left_in_a_closed_loop_keeps_none_of_a_later_loop_from_being_woken() -> None:
+    async def later() -> None:
+        loop = asyncio.get_running_loop()
+        with signals_wake(loop):
+            stale.close()  # now, of all times
+            assert waking._waker._ends is not None
+            read, write = waking._waker._ends
+            assert present() == write.fileno()
+            assert loop.remove_reader(read)  # so there was one
+
+    stale = left_in_a_closed_loop()
+    asyncio.run(later())
+    assert present() == -1
+
+
+async def _begin(coroutine: Any) -> None:
+    """Go on with a coroutine until it waits, and leave it there."""
+    coroutine.send(None)
 
 
 def present() -> int:

@@ -7,46 +7,58 @@ import socket
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class _Waker:
     """Ends the wait of the main thread's event loop when a signal comes; shared by the flow runs in that loop."""
 
     def __init__(self) -> None:
+        self._loop: AbstractEventLoop | None = None
         self._users = 0
         self._ends: tuple[socket.socket, socket.socket] | None = None
 
     def set(self, loop: AbstractEventLoop) -> None:
         """Have signals wake a loop, unless it, or somebody else, sees to that already."""
+        if loop is not self._loop:  # an earlier loop was left with runs that never ended
+            self._put_away()
+            self._loop, self._users = loop, 0
         self._users += 1
-        if self._users > 1:
-            return
-        try:
-            read, write = socket.socketpair()
-        except OSError:  # no file can be opened any more: signals wake the loop most of the time, as ever
-            return
-        for end in (read, write):
-            end.setblocking(False)
-        before = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
-        if before == -1:
-            loop.add_reader(read, read.recv, 4096)
-            self._ends = read, write
-        else:
-            signal.set_wakeup_fd(before)
-            read.close()
-            write.close()
+        if self._users == 1:
+            self._begin(loop)
 
     def unset(self, loop: AbstractEventLoop) -> None:
-        """Let signals be, once the last flow run has ended."""
-        self._users -= 1
-        if self._users or self._ends is None:
+        """Let signals be, once the last flow run of the loop has ended."""
+        if loop is self._loop:
+            self._users -= 1
+            if not self._users:
+                self._put_away()
+                self._loop = None
+
+    def _begin(self, loop: AbstractEventLoop) -> None:
+        try:
+            read, write = self._ends = socket.socketpair()
+            for end in self._ends:
+                end.setblocking(False)
+            loop.add_reader(read, read.recv, 4096)
+        except (OSError, NotImplementedError):  # no file can be opened any more, or the loop watches none:
+            self._put_away()  # signals wake it most of the time, as ever
+            return
+        before = signal.set_wakeup_fd(write.fileno(), warn_on_full_buffer=False)
+        if before != -1:
+            signal.set_wakeup_fd(before)
+            self._put_away()
+
+    def _put_away(self) -> None:
+        if self._ends is None or self._loop is None:
             return
         (read, write), self._ends = self._ends, None
         present = signal.set_wakeup_fd(-1)
         if present != write.fileno():
-            signal.set_wakeup_fd(present)  # somebody has come after us
-        loop.remove_reader(read)
+            signal.set_wakeup_fd(present)  # somebody else's
+        if not self._loop.is_closed():
+            with suppress(NotImplementedError):
+                self._loop.remove_reader(read)
         read.close()
         write.close()
 
