@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sluiceway import get_client, wiring
-from sluiceway.base.errors import StoreError
+from sluiceway.base.errors import StoreClosedError, StoreError
 from sluiceway.client.schemas.actions import GlobalConcurrencyLimitCreate
 from sluiceway.concurrency.sync import concurrency
 from sluiceway.drivers.prolonging import Prolonger
@@ -40,6 +40,7 @@ class Watched:
         self.lost: list[str] = []
         self.gone: set[str] = set()
         self.broken = 0
+        self.closed: Store | None = None
         self.prolonger: Prolonger[str] = Prolonger("sluiceway-test", self.prolong, self.lost.append, logger)
 
     def prolong(self, store: Store, leases: Mapping[str, float]) -> set[str]:
@@ -47,6 +48,8 @@ class Watched:
         if self.broken:
             self.broken -= 1
             raise StoreError("the disk is full")
+        if store is self.closed:
+            raise StoreClosedError("the store was closed")
         return self.gone & leases.keys()
 
 
@@ -104,6 +107,19 @@ def test_a_store_that_fails_for_a_moment_is_told_and_tried_again(
     watched.prolonger.keep("a", MemoryStore(), LEASE)
     wait_for(lambda: len(watched.calls) >= 2)
     assert caplog.messages == ["What is held could not be prolonged, and will be tried again: the disk is full"]
+    assert watched.lost == []
+
+
+def test_what_is_held_on_a_closed_store_is_told_once_and_prolonged_no_more(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched.closed, other = MemoryStore(), MemoryStore()
+    watched.prolonger.keep("a", watched.closed, LEASE)
+    watched.prolonger.keep("b", watched.closed, LEASE)
+    watched.prolonger.keep("c", other, LEASE)
+    wait_for(lambda: len([calls for calls in watched.calls if calls[0] == id(other)]) >= 3)
+    assert caplog.messages == ["What is held is not prolonged any more: the store was closed"]
+    assert watched.prolonger._held.keys() == {"c"}
     assert watched.lost == []
 
 

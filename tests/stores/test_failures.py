@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sluiceway.base.errors import StoreError
+from sluiceway.base.errors import StoreClosedError, StoreError
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.model.facts import FlowRunCreated, ResultCached
 from sluiceway.model.holding import ProcessInfo
@@ -202,10 +202,10 @@ def test_a_closed_store_says_so(sqlite: SqliteStore, database: Path) -> None:
     sqlite.write(finished_task_facts(task_run()))
     sqlite.close()
     sqlite.close()
-    with pytest.raises(StoreError, match="was closed") as raised:
+    with pytest.raises(StoreClosedError, match="was closed") as raised:
         sqlite.write(finished_task_facts(task_run()))
     assert str(database) in str(raised.value)
-    with pytest.raises(StoreError, match="was closed"):
+    with pytest.raises(StoreClosedError, match="was closed"):
         sqlite.read_flow_runs()
 
 

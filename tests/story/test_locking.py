@@ -19,6 +19,7 @@ from sluiceway.locking.filesystem import FileSystemLockManager
 from sluiceway.locking.memory import MemoryLockManager
 from sluiceway.locking.protocol import LockManager
 from sluiceway.locking.store import StoreLockManager
+from tests.agents.programs import eventually
 from tests.story import locking_process
 
 ROOT = Path(__file__).parents[2]
@@ -149,10 +150,11 @@ def test_a_long_key_makes_no_long_file_name(tmp_path: Path) -> None:
 
 
 def test_a_lock_on_the_store_is_prolonged_while_it_is_held() -> None:
-    locks = StoreLockManager(lease=0.06)
+    locks, store = StoreLockManager(lease=0.3), wiring.services().store
     assert locks.acquire_lock("key", "first")
-    assert not locks.acquire_lock("key", "second", acquire_timeout=0.15)
-    assert locks.is_lock_holder("key", "first")
+    end_of_the_lease = times.now() + round(0.3 * times.SECOND)
+    assert store.read_lock_owner("key", end_of_the_lease) is None
+    eventually(lambda: store.read_lock_owner("key", end_of_the_lease) == "first")
     locks.release_lock("key", "first")
     assert locks.acquire_lock("key", "second", acquire_timeout=0)
     locks.release_lock("key", "second")
@@ -161,13 +163,9 @@ def test_a_lock_on_the_store_is_prolonged_while_it_is_held() -> None:
 def test_a_lock_on_the_store_that_was_lost_is_told(caplog: pytest.LogCaptureFixture) -> None:
     locks, store = StoreLockManager(lease=0.06), wiring.services().store
     locks.acquire_lock("key", "first")
-    now = times.now()
-    assert store.release_lock("key", "first", now)
-    assert store.claim_lock("key", "thief", now + 10 * times.SECOND, now)
-    for _ in range(500):
-        if caplog.messages:
-            break
-        threading.Event().wait(0.01)
+    much_later = times.now() + 60 * times.SECOND
+    assert store.claim_lock("key", "thief", 2 * much_later, much_later)
+    eventually(lambda: bool(caplog.messages))
     assert caplog.messages == ["The lock on 'key' was lost: it was not prolonged in time, and somebody else has it."]
     assert not locks.is_lock_holder("key", "first")
 

@@ -217,6 +217,10 @@ class FencedError(StoreError):
     """The process was taken for dead, and may record no more of the runs that it had in hand."""
 
 
+class StoreClosedError(StoreError):
+    """The store was closed, and is not to be used any more: only another store of the same database can be."""
+
+
 class NewerDatabaseError(StoreError):
     """The database was written by a newer version of Sluiceway."""
 

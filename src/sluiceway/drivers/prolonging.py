@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sluiceway.base.errors import StoreError
+from sluiceway.base.errors import StoreClosedError, StoreError
 from sluiceway.ports.store import Store
 
 Key = TypeVar("Key")
@@ -118,6 +118,10 @@ class Prolonger(Generic[Key]):
         for store, leases in by_store.values():
             try:
                 lost = set(self._prolong(store, leases))
+            except StoreClosedError as error:
+                self._logger.warning("What is held is not prolonged any more: %s", error)
+                self._give_up(store)
+                continue
             except StoreError as error:
                 self._logger.warning("What is held could not be prolonged, and will be tried again: %s", error)
                 continue
@@ -127,6 +131,11 @@ class Prolonger(Generic[Key]):
                     del self._held[key]
             for key in lost:
                 self._lost(key)
+
+    def _give_up(self, store: Store) -> None:
+        """Forget what is held on a store that was closed, since it never comes back."""
+        with self._changed:
+            self._held = {key: held for key, held in self._held.items() if held.store is not store}
 
     def _forget(self) -> None:
         """Leave to its parent what a forked child has inherited."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from sluiceway.base.errors import StoreError
+from sluiceway.base.errors import StoreClosedError
 from sluiceway.model.facts import Receipt
 from sluiceway.stores.sqlite.failures import check_library, explained
 from sluiceway.stores.sqlite.migrating import is_current, migrate
@@ -37,10 +37,11 @@ class Database:
             settings: Statements to run first.
 
         Raises:
+            StoreClosedError: It was closed.
             StoreError: The database cannot be used.
         """
         if self._closed:
-            raise StoreError(f"The run database {self.path} was closed. Make another store to use it again.")
+            raise StoreClosedError(f"The run database {self.path} was closed. Make another store to use it again.")
         check_library(self.path)
         try:
             _make_place(self.path)
