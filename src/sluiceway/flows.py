@@ -95,6 +95,7 @@ class Flow(Decorated[P, R_co]):
         self.name: str = check_name(chosen, "The name of a flow")
         self.flow_key: str = f"flow:{key_of(self.fn, self.name)}"
         self.task_runner: Any = options.task_runner(task_runner)
+        self.code_id: int = id(getattr(getattr(self.fn, "__func__", self.fn), "__code__", self.fn))
         self._version: str | None = version
         self._validator: ParameterValidator | None = self._make_validator() if validate_parameters else None
         self.policy: FlowPolicy = options.flow_policy(self.name, given, wiring.defaults())
@@ -134,6 +135,12 @@ class Flow(Decorated[P, R_co]):
         """
         validator = self._validator or self._make_validator()
         return validator(parameters)
+
+    def parameter_schema(self) -> str:
+        """Return the JSON schema of an object that has the parameters, as a text; untyped where none are validated."""
+        from sluiceway.wiring.parameter_schemas import parameter_schema  # lazy: once per flow
+
+        return parameter_schema(self.signature, {} if self._validator is None else self._validator.readable())
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters as JSON data for the journal.

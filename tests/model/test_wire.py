@@ -290,7 +290,7 @@ def changed(fact: list[Any], *path: str, to: Any) -> list[Any]:
     [
         ({}, "a list is needed, but this is dict"),
         ([STAGED, []], "[1]: a list of a type and a value is needed"),
-        ([["os.system", {}]], "[0][0]: 'os.system' is none of FlowRunCreated, "),
+        ([["os.system", {}]], "[0][0]: 'os.system' is none of FlowDescribed, "),
         ([[["x"], {}]], "[0]: a list of a type and a value is needed"),
         ([["TaskRunStaged", {}]], "[0].TaskRunStaged: TaskRunStaged needs run_key"),
         ([["TaskRunStaged", 5]], "[0].TaskRunStaged: a TaskRunStaged is needed, but this is int"),

@@ -73,3 +73,20 @@ def test_what_does_not_fit_is_refused_by_name(name: str, text: str) -> None:
     good = {PREFIX + "name": "Ada", PREFIX + "approved": "true", PREFIX + "colour": '"red"'}
     with pytest.raises(BadFieldError, match=name):
         read_fields(SCHEMA, {**good, PREFIX + name: text})
+
+
+def test_known_values_stand_in_their_fields_where_they_fit_and_secrets_in_none() -> None:
+    known = {"name": "Ada", "limit": 9, "share": "much", "colour": "blue", "token": "hush", "rows": [1], "other": 1}
+    values = {field.name.removeprefix(PREFIX): field.value for field in controls_of(SCHEMA, known)}
+    assert (values["name"], values["limit"], values["rows"]) == ("Ada", "9", "[1]")
+    assert (values["share"], values["colour"], values["token"]) == ("", "", "")
+    assert "other" not in values
+
+
+def test_a_field_goes_by_its_own_name_and_not_by_that_of_the_class_it_takes() -> None:
+    schema = {
+        "properties": {"home": {"$ref": "#/$defs/Address"}},
+        "$defs": {"Address": {"title": "Address", "type": "object"}},
+    }
+    (field,) = controls_of(schema)
+    assert (field.label, field.kind, field.takes) == ("home", "json", "object")

@@ -14,6 +14,7 @@ from sluiceway.model.deferred import Claim, DeferredCall
 from sluiceway.model.facts import (
     DeferredCallEnded,
     Fact,
+    FlowDescribed,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
@@ -404,6 +405,24 @@ def test_a_flow_keeps_its_identifier(store: Store) -> None:
     store.write([FlowRunCreated(second, state(PENDING))])
     assert read_flow_run(store, first).flow_key == read_flow_run(store, second).flow_key
     assert store.describe()["rows"]["flows"] == 1
+
+
+def test_a_flow_is_as_it_was_described_last_whether_it_has_runs_or_not(store: Store) -> None:
+    run = flow_run("etl")
+    first = FlowDescribed("etl", "Load.", '{"properties":{"n":{"type":"integer"}}}', NOON - 1)
+    store.write([FlowRunCreated(run, state(PENDING, NOON)), FlowRunCreated(flow_run("plain"), state(PENDING, NOON))])
+    store.write([FlowDescribed("new", None, "{}", NOON), FlowDescribed("etl", "Old.", "{}", NOON), first])
+    etl, new, plain = store.read_flows().items
+    assert (etl.description, etl.parameter_schema) == ("Load.", {"properties": {"n": {"type": "integer"}}})
+    assert etl.created_moment == NOON
+    assert (new.name, new.description, new.parameter_schema) == ("new", None, {})
+    assert (plain.description, plain.parameter_schema) == (None, None)
+    found = store.read_flow(etl.key)
+    assert found is not None
+    (summary,) = store.read_flow_summaries(["etl"], NOON, NOON + 1, last=1)
+    for same in (found, summary.flow, store.search("et", limit=1).flows[0]):
+        assert (same.key, same.description, same.parameters_text) == (etl.key, "Load.", first.parameters)
+    assert read_flow_run(store, run).flow_key == etl.key
 
 
 # --- lists of runs ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from sluiceway.base.ids import RunId
 from sluiceway.model.facts import (
     DeferredCallEnded,
     Fact,
+    FlowDescribed,
     FlowRunCreated,
     FlowRunMoved,
     LogWritten,
@@ -109,7 +110,7 @@ def seen(thing: Any) -> Any:
     if isinstance(thing, State):
         return [thing.type, thing.name, thing.message, thing.moment, thing.data, thing.state_details]
     if isinstance(thing, FlowInfo):
-        return [thing.name, thing.created_moment]
+        return [thing.name, thing.created_moment, thing.description, thing.parameters_text]
     if isinstance(thing, FlowSummary):
         return [seen(thing.flow), *thing[1:]]
     if type(thing) is tuple or isinstance(thing, Attention):
@@ -129,6 +130,7 @@ class Walk:
         self.flow_runs: list[FlowRun] = []
         self.task_runs: list[TaskRun] = []
         self.facts_of: list[Callable[[], Fact]] = [
+            self.flow_described,
             self.flow_run_created,
             self.task_run_created,
             self.task_run_created,
@@ -177,6 +179,9 @@ class Walk:
             run.parent_key, run.root_key = parent.key, parent.root_key
         self.flow_runs.append(run)
         return FlowRunCreated(run, draw(STATES))
+
+    def flow_described(self) -> Fact:
+        return FlowDescribed(*self.draw(st.tuples(FLOWS, TEXTS, st.sampled_from(["{}", '{"ä": "\\u0000"}']), MOMENTS)))
 
     def task_run_created(self) -> Fact:
         draw = self.draw

@@ -13,6 +13,7 @@ from sluiceway.drivers import scope
 from sluiceway.drivers.futures import Future
 from sluiceway.engine.contexts import FlowRunContext, TaskRunContext
 from sluiceway.engine.replay import Identity, Step
+from sluiceway.model.facts import FlowDescribed
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.model.upstream import Upstream
 from sluiceway.ports.services import Services
@@ -139,6 +140,7 @@ def plan_flow(
         make_runner: Gives the run a task runner, started, when a task is first submitted.
     """
     outer, policy = scope.current(), flow.policy
+    _introduce(flow, services)
     parent = None if outer is None else outer.flow_context
     references = NO_REFERENCES
     if wait_for is not None or not all_plain(parameters.values()):
@@ -171,6 +173,21 @@ def plan_flow(
     if parent is not None:
         parent.adopt(context)
     return context
+
+
+def _introduce(flow: Any, services: Services) -> None:
+    """Tell the journal what a flow is for and what it takes, once in each process."""
+    known = (flow.policy.name, flow.code_id)
+    if known in services.described:
+        return
+    services.described.add(known)
+    description = flow.description
+    if description is not None and "\n" in description:
+        from inspect import cleandoc  # lazy: 5 ms
+
+        description = cleandoc(description)
+    schema = flow.parameter_schema()
+    services.recorder.record(FlowDescribed(flow.policy.name, description, schema, services.clock.now()))
 
 
 def _identity_of(stand_in: TaskRun, outer: scope.Context) -> Identity:

@@ -38,6 +38,25 @@ class _Fact(Op[None]):
         return f"{type(self).__name__}({told})"
 
 
+class FlowDescribed(_Fact):
+    """A process has met a flow, and tells what the flow is for and what it takes.
+
+    Args:
+        flow_name: The name of the flow.
+        description: What it is for.
+        parameters: The JSON schema of its parameters, as a text.
+        moment: When.
+    """
+
+    __slots__ = __match_args__ = ("flow_name", "description", "parameters", "moment")
+
+    def __init__(self, flow_name: str, description: str | None, parameters: str, moment: Moment) -> None:
+        self.flow_name: str = flow_name
+        self.description: str | None = description
+        self.parameters: str = parameters
+        self.moment: Moment = moment
+
+
 class FlowRunCreated(_Fact):
     """A flow was called.
 
@@ -311,7 +330,8 @@ class ArtifactChanged(_Fact):
 
 
 Fact: TypeAlias = (
-    FlowRunCreated
+    FlowDescribed
+    | FlowRunCreated
     | TaskRunCreated
     | TaskRunDeferred
     | TaskRunStarted
@@ -330,6 +350,7 @@ Fact: TypeAlias = (
 """Anything that the journal can be told."""
 
 FACTS: tuple[type[Fact], ...] = (
+    FlowDescribed,
     FlowRunCreated,
     TaskRunCreated,
     TaskRunDeferred,

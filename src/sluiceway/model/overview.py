@@ -162,6 +162,11 @@ class FlowSummary(NamedTuple):
         return sum(self.counts.values())
 
     @property
+    def failures(self) -> int:
+        """How many have failed or crashed."""
+        return self.counts.get(StateType.FAILED, 0) + self.counts.get(StateType.CRASHED, 0)
+
+    @property
     def success_rate(self) -> float | None:
         """Which part of those that ended has completed, from 0 to 1; None where none has ended."""
         ends = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)

@@ -29,16 +29,29 @@ class FlowInfo:
         key: The 16 bytes of its identifier.
         name: The name of the flow.
         created: When it was first seen.
+        description: What it is for, as its code says; None where that does not say it.
+        parameters: The JSON schema of its parameters, as a text; None of a flow that nobody has described.
     """
 
-    __slots__ = ("created_moment", "key", "name")
+    __slots__ = ("created_moment", "description", "key", "name", "parameters_text")
 
     created_moment: times.Moment
+    description: str | None
+    parameters_text: str | None
 
-    def __init__(self, key: ids.RunId, name: str, created: times.Moment) -> None:
+    def __init__(
+        self,
+        key: ids.RunId,
+        name: str,
+        created: times.Moment,
+        description: str | None = None,
+        parameters: str | None = None,
+    ) -> None:
         self.key: ids.RunId = key
         self.name: str = name
         self.created_moment = created
+        self.description = description
+        self.parameters_text = parameters
 
     @property
     def id(self) -> UUID:
@@ -49,6 +62,13 @@ class FlowInfo:
     def created(self) -> datetime:
         """When the flow was first seen."""
         return times.to_datetime(self.created_moment)
+
+    @property
+    def parameter_schema(self) -> dict[str, Any] | None:
+        """The JSON schema of its parameters, an object with a property for each; None where nobody has described it."""
+        import json  # lazy: runs that only run have no need of it
+
+        return None if self.parameters_text is None else json.loads(self.parameters_text)
 
     def __repr__(self) -> str:
         return f"Flow(name={self.name!r}, id={str(self.id)!r})"

@@ -24,6 +24,7 @@ class Services:
     __slots__ = (
         "clock",
         "counting",
+        "described",
         "housekeeper",
         "presence",
         "recorder",
@@ -45,6 +46,8 @@ class Services:
         self.clock: Clock = clock
         self.counting: threading.RLock = threading.RLock()
         """Held while equal calls are counted: threads may make them at the same moment."""
+        self.described: set[tuple[str, int]] = set()
+        """The flows that the journal was told of: their names and the identities of their code."""
         self.runner: Any = None
         """The task runner of tasks that are submitted outside flows; made when it is first needed."""
         self.presence: Presence | None = None

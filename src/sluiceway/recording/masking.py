@@ -11,6 +11,7 @@ from sluiceway.model.facts import (
     ArtifactChanged,
     ArtifactMade,
     Fact,
+    FlowDescribed,
     FlowRunCreated,
     FlowRunMoved,
     FlowRunReopened,
@@ -44,6 +45,8 @@ def _masked(fact: Fact) -> Fact:
     match fact:
         case LogWritten():
             return _with(fact, message=masking.masked(fact.message))
+        case FlowDescribed():
+            return _with(fact, description=_text(fact.description), parameters=masking.masked(fact.parameters))
         case FlowRunCreated() | TaskRunCreated() | TaskRunDeferred():
             return _with(fact, run=_run(fact.run), state=_state(fact.state))
         case TaskRunStarted():

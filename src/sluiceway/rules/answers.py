@@ -82,6 +82,7 @@ def _title(schema: Schema) -> str:
 
 
 def _field(name: str, schema: Schema, required: bool, root: Schema) -> Field:
+    title = str(schema.get("title", name))  # not that of the class it may refer to, which is the name of no field
     schema = resolved(schema, root)
     options = [resolved(option, root) for option in options_of(schema)]
     others = [option for option in options if option.get("type") != "null"]
@@ -89,7 +90,7 @@ def _field(name: str, schema: Schema, required: bool, root: Schema) -> Field:
     choices = choices_of(only)
     return Field(
         name,
-        str(only.get("title", name)),
+        title,
         _kind(only, choices, len(others)),
         kind_of(schema, root),
         required,

@@ -18,6 +18,7 @@ from sluiceway.model.facts import (
     ArtifactMade,
     DeferredCallEnded,
     Fact,
+    FlowDescribed,
     FlowRunCreated,
     FlowRunMoved,
     FlowRunReopened,
@@ -74,6 +75,7 @@ class MemoryStore(RunsInHand, MemoryInputs, MemoryKeepsakes, MemoryKeeping, Memo
         self._cached: dict[str, CachedResult] = {}
         self._lines: list[LogLine] = []
         self._verbs: dict[type, Callable[[Any], None]] = {
+            FlowDescribed: self._describe_flow,
             FlowRunCreated: self._create_flow_run,
             FlowRunMoved: self._move_flow_run,
             TaskRunCreated: self._create_task_run,
@@ -122,13 +124,18 @@ class MemoryStore(RunsInHand, MemoryInputs, MemoryKeepsakes, MemoryKeeping, Memo
             if batch is None or batch.number > self._batches.get(batch.stream, 0):
                 if announcer is not None:
                     self._refuse_fenced(announcer)
-                for fact in facts:
+                for fact in sorted(facts, key=lambda fact: type(fact) is not FlowDescribed):  # flows before their runs
                     self._verbs[type(fact)](fact)
                 self._take_stock(facts, announcer)
             if batch is not None:
                 self._batches[batch.stream] = max(batch.number, self._batches.get(batch.stream, 0))
             if receipt is not None:
                 receipt.written = True
+
+    def _describe_flow(self, fact: FlowDescribed) -> None:
+        known = self._flows.get(fact.flow_name)
+        key, created = (new_id(), fact.moment) if known is None else (known.key, known.created_moment)
+        self._flows[fact.flow_name] = FlowInfo(key, fact.flow_name, created, fact.description, fact.parameters)
 
     def _create_flow_run(self, fact: FlowRunCreated) -> None:
         run, state = fact.run, fact.state

@@ -82,6 +82,15 @@ class ParameterValidator:
             raise ParameterTypeError(f"Run of {self._subject} received invalid parameters:\n{listed}")
         return validated
 
+    def readable(self) -> dict[str, TypeAdapter[Any]]:
+        """Return what validates each parameter, by name; nothing where there are no annotations that can be read."""
+        if self._names and self._adapters is None:
+            try:
+                self._adapters = self._make_adapters()
+            except ParameterTypeError:  # whoever calls the function is told
+                return {}
+        return self._adapters or {}
+
     def _make_adapters(self) -> dict[str, TypeAdapter[Any]]:
         from pydantic import ConfigDict, PydanticUserError, TypeAdapter  # lazy: 90 ms
 

@@ -113,6 +113,10 @@ class Flow(BaseModel, from_attributes=True):
     id: UUID
     name: str
     created: datetime
+    description: str | None = Field(description="What it is for, as its code says.")
+    parameter_schema: dict[str, Any] | None = Field(
+        description="The JSON schema of its parameters, as it last ran; null where nothing told it."
+    )
 
 
 @described_by(runs.FlowRun)

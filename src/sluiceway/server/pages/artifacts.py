@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +21,7 @@ from sluiceway.server.pages.exhibits import Exhibit, exhibit, html_of
 from sluiceway.server.pages.frame import HEADERS, back, posted, render
 from sluiceway.server.pages.looks import Html, plural
 from sluiceway.server.pages.run.subject import flow_run_of, key_of, render_tab
+from sluiceway.server.pages.sorting import arrange
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -65,6 +66,16 @@ def shown(artifact: Artifact, run: FlowRun | None) -> Shown:
     return Shown(artifact, exhibit(artifact), html_of(artifact.description or ""), run)
 
 
+COLUMNS: Mapping[str, Callable[[Artifact], Any]] = {
+    "key": lambda artifact: artifact.key,
+    "type": lambda artifact: artifact.type,
+    "description": lambda artifact: artifact.description,
+    "-size": lambda artifact: artifact.size,
+    "-changed": lambda artifact: artifact.updated,
+}
+"""What artifacts are sorted by."""
+
+
 @router.get("/artifacts")
 def artifacts(request: Request, store: StoreHere) -> Response:
     """Show the newest version of each key, or all artifacts by age."""
@@ -84,6 +95,9 @@ def artifacts(request: Request, store: StoreHere) -> Response:
         title="Artifacts",
         section="artifacts",
         page=page,
+        table=arrange(
+            request, page.items, COLUMNS, "" if every else "key", whole=page.cursor is None and after is None
+        ),
         runs=_runs_of(store, page.items),
         kinds=KINDS,
         kind=kind,

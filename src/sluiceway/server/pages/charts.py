@@ -80,6 +80,8 @@ def stack(
 def line(values: Sequence[float | None], width: float, height: float) -> str:
     """Return the points of a line through values, in the way of `polyline`; what is None is left out.
 
+    A single value is a level line: of a single point, nothing would be seen.
+
     Args:
         values: The values, from left to right.
         width: The width of the chart.
@@ -88,6 +90,8 @@ def line(values: Sequence[float | None], width: float, height: float) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
+    if len(known) == 1:
+        return f"0.0,1.0 {width:.1f},1.0"
     most, step = max(known) or 1.0, width / max(1, len(values) - 1)
     points = (
         f"{place * step:.1f},{height - 1 - value / most * (height - 2):.1f}"

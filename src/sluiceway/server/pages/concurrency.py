@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,7 @@ from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 from sluiceway.rules.slots import limit_of
 from sluiceway.server.pages.frame import back, posted, render
+from sluiceway.server.pages.sorting import Table, arrange
 from sluiceway.server.requests import ServicesHere, StoreHere
 
 router: APIRouter = APIRouter()
@@ -48,31 +50,43 @@ class Shown(NamedTuple):
         limit: The limit.
         taken: How many of its slots are taken.
         waiting: How many wait for some.
-        places: Who.
+        table: Who.
         more: How many more there are than are shown.
     """
 
     limit: Limit
     taken: int
     waiting: int
-    places: list[Place]
+    table: Table[Place]
     more: int
+
+
+COLUMNS: Mapping[str, Callable[[Place], Any]] = {
+    "state": lambda place: (place.row.waits, place.row.decays),
+    "run": lambda place: place.row.holder if place.run is None else place.run.name,
+    "-slots": lambda place: place.row.occupy,
+    "-since": lambda place: place.row.since,
+    "until": lambda place: place.row.until,
+    "process": lambda place: place.row.process,
+}
+"""What those are sorted by who have slots of a limit, or wait for some."""
 
 
 @router.get("/concurrency")
 def concurrency(request: Request, store: StoreHere, services: ServicesHere) -> Response:
     """Show the limits."""
-    shown = [_shown(store, limit, services.clock.now()) for limit in store.read_limits()]
+    shown = [_shown(request, store, limit, services.clock.now()) for limit in store.read_limits()]
     return render(request, "concurrency.html", title="Concurrency", section="concurrency", limits=shown)
 
 
-def _shown(store: Store, limit: Limit, now: int) -> Shown:
+def _shown(request: Request, store: Store, limit: Limit, now: int) -> Shown:
     rows = store.read_slots(limit.name, now)
+    places = [Place(row, _run(store, row.holder)) for row in rows[:MOST_ROWS]]
     return Shown(
         limit,
         sum(row.occupy for row in rows if not row.waits),
         sum(row.waits for row in rows),
-        [Place(row, _run(store, row.holder)) for row in rows[:MOST_ROWS]],
+        arrange(request, places, COLUMNS, ""),
         max(0, len(rows) - MOST_ROWS),
     )
 

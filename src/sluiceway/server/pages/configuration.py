@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sluiceway.server.pages.frame import render
+from sluiceway.server.pages.sorting import arrange
 from sluiceway.server.requests import ServicesHere
 from sluiceway.wiring.configuration import DEFAULT, SETTINGS
 
@@ -47,6 +49,14 @@ class Shown(NamedTuple):
     variable: str
 
 
+COLUMNS: Mapping[str, Callable[[Shown], Any]] = {
+    "name": lambda shown: shown.name,
+    "value": lambda shown: shown.value,
+    "from": lambda shown: (not shown.given, shown.origin),
+}
+"""What settings are sorted by."""
+
+
 @router.get("/settings")
 def settings(request: Request, services: ServicesHere) -> Response:
     """Show the effective settings of the server's process."""
@@ -66,4 +76,5 @@ def settings(request: Request, services: ServicesHere) -> Response:
                 setting.variable,
             )
         )
-    return render(request, "settings.html", title="Settings", section="settings", groups=groups)
+    tables = {group: arrange(request, shown, COLUMNS, "") for group, shown in groups.items()}
+    return render(request, "settings.html", title="Settings", section="settings", tables=tables)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -23,8 +25,10 @@ from sluiceway.ports.services import Services
 from sluiceway.ports.store import Store
 from sluiceway.server.pages import charts
 from sluiceway.server.pages.filters import limit_of, one_of, text_of
+from sluiceway.server.pages.forms import BadFieldError, controls_of, read_fields
 from sluiceway.server.pages.frame import back, posted, render
 from sluiceway.server.pages.home import SPANS, WIDTH, chart_of, first_start
+from sluiceway.server.pages.sorting import RUNS, SUMMARIES, arrange
 from sluiceway.server.requests import ServicesHere, StoreHere
 
 router: APIRouter = APIRouter()
@@ -36,10 +40,13 @@ TREND = 60
 """How many of the newest runs the trend of durations shows."""
 
 RECENT = 15
+"""How many of the newest runs are listed."""
+
+SORTED = 100
+"""How many flows are looked at, the first by name, where they are sorted by how their runs went."""
 
 ON_A_PAGE = 25
 """How many flows a page lists: each has a strip of its last runs, so that more would be a heavy page."""
-"""How many of the newest runs are listed."""
 
 
 @router.get("/flows")
@@ -48,10 +55,12 @@ def flows(request: Request, store: StoreHere) -> Response:
     given = request.query_params
     name = one_of("span", given.get("span", "") or "7d", SPANS)
     limit, after = limit_of(given.get("limit", ""), ON_A_PAGE), given.get("after") or None
-    text = given.get("q", "").strip()[:200]
+    text, by_name = given.get("q", "").strip()[:200], given.get("sort", "name") in ("", "name")
     cursor = None
     if text:
         found = store.search(text, limit=limit).flows
+    elif not by_name:
+        found = store.read_flows(limit=SORTED).items
     else:
         try:
             page = store.read_flows(limit=limit, after=after)
@@ -71,7 +80,12 @@ def flows(request: Request, store: StoreHere) -> Response:
         after=after,
         cursor=cursor,
         since=text_of(since),
-        summaries=store.read_flow_summaries([flow.name for flow in found], since, now, last=24),
+        table=arrange(
+            request,
+            store.read_flow_summaries([flow.name for flow in found], since, now, last=16),
+            SUMMARIES,
+            "name",
+        ),
     )
 
 
@@ -84,7 +98,22 @@ def _flow(store: Store, name: str) -> FlowInfo:
 @router.get("/flows/{name:path}")
 def flow(request: Request, name: str, store: StoreHere) -> Response:
     """Show one flow: how its runs went, and what it takes to start one."""
-    found = _flow(store, name)
+    return _page(request, store, _flow(store, name))
+
+
+def _page(
+    request: Request, store: Store, found: FlowInfo, complaint: str = "", filled: Mapping[str, str] | None = None
+) -> Response:
+    """Return the page of a flow.
+
+    Args:
+        request: What asks for it.
+        store: The journal.
+        found: The flow.
+        complaint: What is wrong with the fields of the form, if it was sent.
+        filled: What they were filled in with.
+    """
+    name = found.name
     span_name = one_of("span", request.query_params.get("span", "") or "7d", SPANS)
     span, now = SPANS[span_name], times.now()
     width = span.width * SECOND
@@ -92,9 +121,12 @@ def flow(request: Request, name: str, store: StoreHere) -> Response:
     query = FlowRunQuery(flow_names=(name,))
     (summary,) = store.read_flow_summaries([name], begin, now, last=TREND)
     recent = store.read_flow_runs(query, limit=RECENT).items
+    startable = _startable(recent)
+    controls = controls_of(_takes(found, startable), startable.parameters) if startable is not None else []
     return render(
         request,
         "flow.html",
+        status=400 if complaint else 200,
         title=name,
         section="flows",
         flow=found,
@@ -103,13 +135,21 @@ def flow(request: Request, name: str, store: StoreHere) -> Response:
         span=span,
         since=text_of(begin),
         summary=summary,
-        recent=recent,
+        recent=arrange(request, recent, RUNS, "-created"),
         chart=chart_of(store.read_flow_run_history(query, begin, width, span.columns), width, WIDTH, TALL),
         height=TALL,
         width=WIDTH,
         trend=_trend(summary.last),
-        startable=_startable(recent),
+        startable=startable,
+        controls=[each._replace(value=(filled or {}).get(each.name, each.value)) for each in controls],
+        complaint=complaint,
     )
+
+
+def _takes(flow: FlowInfo, latest: FlowRun) -> dict[str, Any]:
+    """Return the JSON schema of what a flow takes; of one that was never described, what its newest run was given."""
+    schema = flow.parameter_schema
+    return {"properties": {name: {} for name in latest.parameters}} if schema is None else schema
 
 
 def _trend(marks: tuple[RunMark, ...]) -> dict[str, Any]:
@@ -140,34 +180,40 @@ async def start_run(request: Request, name: str, services: ServicesHere) -> Resp
 
 
 def _started(request: Request, name: str, fields: dict[str, str], services: Services) -> Response:
-    _flow(services.store, name)
+    flow = _flow(services.store, name)
     latest = _startable(services.store.read_flow_runs(FlowRunQuery(flow_names=(name,)), limit=RECENT).items)
     if latest is None or latest.entrypoint is None:
         raise HTTPException(
             400, f"The journal does not know where flow {name!r} is, so it cannot be started from here."
         )
-    key = new_id()
-    command = ["run", latest.entrypoint, "--params", json.dumps(_parameters(fields)), "--run-id", str(to_uuid(key))]
     try:
-        program = start([*command, "--quiet"], services, latest.entrypoint)
+        parameters = read_fields(_takes(flow, latest), fields)
+        run = _start(latest.entrypoint, parameters, services)
+    except (BadFieldError, NotStartedError) as error:
+        return _page(request, services.store, flow, str(error), fields)
+    return back(request, f"/runs/{run}")
+
+
+class NotStartedError(Exception):
+    """A run could not be started; the message says why."""
+
+
+def _start(entrypoint: str, parameters: dict[str, Any], services: Services) -> UUID:
+    """Start a run of a flow in a process of its own, and return its identifier once the journal has it.
+
+    Raises:
+        NotStartedError: It did not begin.
+    """
+    key = new_id()
+    command = ["run", entrypoint, "--params", json.dumps(parameters), "--run-id", str(to_uuid(key)), "--quiet"]
+    try:
+        program = start(command, services, entrypoint)
     except (TooManyStartedError, OSError) as error:
-        raise HTTPException(400, f"The run cannot be started: {error}") from error
+        raise NotStartedError(f"The run cannot be started: {error}") from error
     while not program.ended() and services.store.read_flow_run(key) is None:
         if first_words([program], 0.1):
             break
     said = first_words([program], 0.0)
     if said:
-        raise HTTPException(400, f"The run could not be started. {said[0]}")
-    return back(request, f"/runs/{to_uuid(key)}")
-
-
-def _parameters(fields: dict[str, str]) -> dict[str, Any]:
-    """Return the parameters of a form: JSON where it is such, else the text; none where a field was left empty."""
-    parameters: dict[str, Any] = {}
-    for name, text in fields.items():
-        if name.startswith("p.") and text.strip():
-            try:
-                parameters[name.removeprefix("p.")] = json.loads(text)
-            except ValueError:
-                parameters[name.removeprefix("p.")] = text
-    return parameters
+        raise NotStartedError(f"The run could not be started. {said[0]}")
+    return to_uuid(key)

@@ -1,4 +1,4 @@
-"""What a paused run asks for as a page shows it; `rules.answers` says what the fields are, and what fits them."""
+"""What a flow takes, or a paused run asks for, as a page shows it; `rules.answers` says what the fields are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sluiceway.rules.answers import Field, filled_in, form_of
+from sluiceway.rules.schemas import faults
 
 PREFIX = "field."
 """What the names of fields begin with, so that they are no others of the form."""
@@ -28,6 +29,7 @@ class Control(NamedTuple):
         required: Whether it has to be filled in.
         hint: What the schema says about it.
         step: Which numbers it takes: `1` for whole ones, else `any`.
+        takes: What it takes, in a few words.
     """
 
     name: str
@@ -38,19 +40,28 @@ class Control(NamedTuple):
     required: bool = False
     hint: str = ""
     step: str = "any"
+    takes: str = ""
 
 
 class BadFieldError(ValueError):
     """A field holds what it cannot; the message names it and says what it takes."""
 
 
-def controls_of(schema: Mapping[str, Any]) -> list[Control]:
+def controls_of(schema: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> list[Control]:
     """Return the fields of a form, with what they are if they are left alone.
 
     Args:
         schema: The JSON schema of an object.
+        known: Values to begin with, by name; one that does not fit gives way to the default. No secret is shown.
     """
-    return [_control(field) for field in form_of(schema).fields]
+    given = known or {}
+    fields = form_of(schema).fields
+    fitting = {field.name for field in fields if field.name in given and _fits(field, given[field.name], schema)}
+    return [_control(field._replace(default=given[field.name]) if field.name in fitting else field) for field in fields]
+
+
+def _fits(field: Field, value: Any, schema: Mapping[str, Any]) -> bool:
+    return field.kind != "secret" and not faults(field.schema, value, schema)
 
 
 def _control(field: Field) -> Control:
@@ -62,7 +73,8 @@ def _control(field: Field) -> Control:
     value = "" if field.default is None else str(field.default) if is_text else _json(field.default)
     step = "1" if field.kind == "integer" else "any"
     required = field.required and not field.nullable
-    return Control(PREFIX + field.name, field.title, kind, value, choices, required, field.description or "", step)
+    hint = field.description or ""
+    return Control(PREFIX + field.name, field.title, kind, value, choices, required, hint, step, field.takes)
 
 
 def read_fields(schema: Mapping[str, Any], posted: Mapping[str, str]) -> dict[str, Any]:

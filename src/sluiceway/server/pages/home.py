@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from sluiceway.base import times
 from sluiceway.base.times import SECOND, Moment
-from sluiceway.model.overview import Bucket
+from sluiceway.model.overview import Bucket, FlowSummary
 from sluiceway.model.queries import FlowRunQuery, RunOrder
 from sluiceway.model.states import StateType
 from sluiceway.ports.store import Store
@@ -19,6 +19,7 @@ from sluiceway.server.pages import charts
 from sluiceway.server.pages.filters import one_of, text_of
 from sluiceway.server.pages.frame import render
 from sluiceway.server.pages.looks import TONES, tone
+from sluiceway.server.pages.sorting import SUMMARIES, arrange
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -148,17 +149,17 @@ def home(request: Request, store: StoreHere) -> Response:
         height=HEIGHT,
         counts=counts,
         attention=store.read_attention(start, now, limit=RUNS),
-        flows=_flows(store, start, now),
+        flows=arrange(request, _flows(store, start, now), SUMMARIES, ""),
         scheduled=_scheduled(store),
     )
 
 
-def _flows(store: Store, since: Moment, now: Moment) -> list[object]:
+def _flows(store: Store, since: Moment, now: Moment) -> list[FlowSummary]:
     """Return how the flows went that have run lately, those that failed most in front."""
     names = [flow.name for flow in store.read_flows(limit=200).items]
     ran = [summary for summary in store.read_flow_summaries(names, since, now, last=24) if summary.runs]
     ran.sort(key=lambda summary: (summary.success_rate if summary.success_rate is not None else 2.0, -summary.runs))
-    return list(ran[:FLOWS])
+    return ran[:FLOWS]
 
 
 def _scheduled(store: Store) -> tuple[object, ...]:

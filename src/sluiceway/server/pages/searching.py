@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,6 +13,7 @@ from sluiceway.model.overview import Found
 from sluiceway.model.runs import FlowRun, TaskRun
 from sluiceway.server.pages.frame import address, render
 from sluiceway.server.pages.looks import identifier, run_path, tone
+from sluiceway.server.pages.sorting import RUNS, arrange
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -24,12 +25,26 @@ SUGGESTED, SHOWN = 4, 25
 """How much of each kind the palette shows, and the page."""
 
 
+FOUND: Mapping[str, Callable[[FlowRun | TaskRun], Any]] = {
+    "state": RUNS["state"],
+    "name": RUNS["name"],
+    "of": lambda run: run.flow_name if isinstance(run, FlowRun) else run.task_name,
+    "-started": RUNS["-started"],
+}
+"""What runs that were found are sorted by."""
+
+
 @router.get("/search")
 def search(request: Request, store: StoreHere) -> Response:
     """Show what goes by a text."""
     text = request.query_params.get("q", "").strip()[:LONGEST]
     found = store.search(text, limit=SHOWN) if text else None
-    return render(request, "search.html", title="Search", section=None, text=text, found=found)
+    tables = [arrange(request, runs, FOUND, "") for runs in _runs_of(found)]
+    return render(request, "search.html", title="Search", section=None, text=text, found=found, tables=tables)
+
+
+def _runs_of(found: Found | None) -> list[Sequence[FlowRun | TaskRun]]:
+    return [(), ()] if found is None else [found.flow_runs, found.task_runs]
 
 
 @router.get("/search/suggest")

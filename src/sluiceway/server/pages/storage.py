@@ -15,6 +15,7 @@ from sluiceway.rules.retention import Retention
 from sluiceway.server.pages.filters import duration_of
 from sluiceway.server.pages.frame import back, posted, render
 from sluiceway.server.pages.looks import plural, size
+from sluiceway.server.pages.sorting import arrange
 from sluiceway.server.requests import ServicesHere, StoreHere
 from sluiceway.wiring.configuration import SETTINGS
 from sluiceway.wiring.retention import make_pruner, policy_of
@@ -40,12 +41,20 @@ def storage(request: Request, store: StoreHere, services: ServicesHere) -> Respo
         section="storage",
         described=described,
         sizes=sizes,
-        tables=_tables(sizes),
-        retention=[
-            (setting, settings.origin_of(setting.name), setting.shown(getattr(settings, setting.name)))
-            for setting in SETTINGS
-            if setting.name.startswith("retention_")
-        ],
+        tables=arrange(
+            request, _tables(sizes), {"name": lambda table: table[0], "-size": lambda table: table[1]}, "-size"
+        ),
+        retention=arrange(
+            request,
+            [
+                (setting, settings.origin_of(setting.name), setting.shown(getattr(settings, setting.name)))
+                for setting in SETTINGS
+                if setting.name.startswith("retention_")
+            ],
+            {"name": lambda kept: kept[0].name, "value": lambda kept: kept[2], "from": lambda kept: kept[1]},
+            "",
+            name="kept",
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -17,6 +18,7 @@ from sluiceway.model.keepsakes import Variable, VariableQuery
 from sluiceway.ports.services import Services
 from sluiceway.rules.keepsakes import check_tags, check_variable_name, value_text
 from sluiceway.server.pages.frame import back, posted, render
+from sluiceway.server.pages.sorting import arrange
 from sluiceway.server.requests import ServicesHere, StoreHere
 
 router: APIRouter = APIRouter()
@@ -24,6 +26,14 @@ router: APIRouter = APIRouter()
 ON_A_PAGE = 100
 
 MOST_SECRETS = 200
+
+
+COLUMNS: Mapping[str, Callable[[Variable], Any]] = {
+    "name": lambda variable: variable.name,
+    "value": lambda variable: variable.value,
+    "-set": lambda variable: variable.updated,
+}
+"""What variables are sorted by."""
 
 
 @router.get("/variables")
@@ -41,6 +51,7 @@ def variables(request: Request, store: StoreHere) -> Response:
         title="Variables",
         section="variables",
         page=page,
+        table=arrange(request, page.items, COLUMNS, "name", whole=page.cursor is None and after is None),
         tag=tag,
         after=after,
         edited=store.read_variable(name) if name else None,

@@ -16,6 +16,7 @@ from sluiceway.model.facts import (
     ArtifactMade,
     DeferredCallEnded,
     Fact,
+    FlowDescribed,
     FlowRunCreated,
     FlowRunMoved,
     FlowRunReopened,
@@ -139,6 +140,7 @@ def _fold(kinds: defaultdict[type, list[Any]], numbers: Numbers) -> Batch:
     _fold_started(kinds.pop(TaskRunStarted, ()), task_moves, batch)
     if not (kinds or task_moves):  # a strict step, which waits for its end
         return batch
+    _fold_described(kinds.pop(FlowDescribed, ()), batch)
     flow_moves = _by_run(kinds.pop(FlowRunMoved, ()))
     _fold_flow_runs(kinds.pop(FlowRunCreated, ()), flow_moves, batch)
     _fold_task_runs(((fact.run, [fact.state]) for fact in kinds.pop(TaskRunCreated, ())), task_moves, batch)
@@ -387,6 +389,12 @@ def _fold_task_moves(moves: dict[RunId, Sequence[TaskRunMoved]], batch: Batch) -
         rows += NOTHING_COLUMNS if result is NOTHING else result_columns(result)
 
 
+def _fold_described(described: Iterable[FlowDescribed], batch: Batch) -> None:
+    last = {_flow_number(fact.flow_name, fact.moment, batch): fact for fact in described}
+    for number, fact in last.items():  # of two rows for one flow, SQLite would take either
+        batch.rows["describe_flows"] += (number, value_of(fact.description), value_of(fact.parameters))
+
+
 def _fold_flow_runs(
     created: Iterable[FlowRunCreated], moves: dict[RunId, Sequence[FlowRunMoved]], batch: Batch
 ) -> None:
@@ -401,7 +409,7 @@ def _fold_flow_runs(
         names = [run.name, *[move.name for move in later if move.name is not None]]
         rows += (
             bytearray(run.key),
-            _flow_number(run.flow_name, first, batch),
+            _flow_number(run.flow_name, first.moment, batch),
             code,
             value_of(state_name),
             later[-1].run_count if later else int(started is not None),
@@ -428,10 +436,10 @@ def _fold_flow_runs(
                 batch.begun.append(run.key)
 
 
-def _flow_number(name: str, state: State[Any], batch: Batch) -> int:
+def _flow_number(name: str, moment: Moment, batch: Batch) -> int:
     number = batch.numbers.flows.get(name)
     if number is None:
-        batch.new_flows.setdefault(name, state.moment)
+        batch.new_flows.setdefault(name, moment)
         return 0
     return number
 

@@ -78,7 +78,7 @@ SELECT count(*) FROM flow_run INDEXED BY flow_run_by_state
 WHERE state IN (1, 2, 7) AND parent IS NULL AND NOT EXISTS (SELECT 1 FROM held_run WHERE run = flow_run.key);
 
 -- name: flow of name
-SELECT id, key, name, created FROM flow WHERE name = ?;
+SELECT id, key, name, created, description, parameters FROM flow WHERE name = ?;
 
 -- name: runs of flow
 SELECT state, count(*), sum(max(0, ended - started)), count(ended - started)
@@ -117,7 +117,7 @@ SELECT key FROM flow_run WHERE key BETWEEN :first AND :last ORDER BY key DESC LI
 SELECT key FROM task_run WHERE key BETWEEN :first AND :last ORDER BY key DESC LIMIT :most;
 
 -- name: flows of text
-SELECT key, name, created FROM flow WHERE instr(lower(name), lower(:text)) > 0 ORDER BY name LIMIT :most;
+SELECT key, name, created, description, parameters FROM flow WHERE instr(lower(name), lower(:text)) > 0 ORDER BY name LIMIT :most;
 
 -- name: tasks of text
 SELECT DISTINCT name FROM task WHERE instr(lower(name), lower(:text)) > 0 ORDER BY name LIMIT :most;

@@ -197,13 +197,13 @@ IN (
 )
 
 -- name: flow
-SELECT key, name, created FROM flow WHERE key = ?;
+SELECT key, name, created, description, parameters FROM flow WHERE key = ?;
 
 -- name: flows
-SELECT key, name, created FROM flow WHERE name > ? ORDER BY name LIMIT ?;
+SELECT key, name, created, description, parameters FROM flow WHERE name > ? ORDER BY name LIMIT ?;
 
 -- name: flows_of_names
-SELECT key, name, created FROM flow WHERE name > ? AND name IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?;
+SELECT key, name, created, description, parameters FROM flow WHERE name > ? AND name IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?;
 
 -- name: task_runs_by_state
 -- By the number of the task, since numbers are sorted sooner than names.

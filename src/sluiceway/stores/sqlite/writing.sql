@@ -7,6 +7,10 @@ INSERT INTO flow (key, name, created) VALUES (?, ?, ?);
 -- name: find_flow
 SELECT id FROM flow WHERE name = ?;
 
+-- name: describe_flows
+UPDATE flow SET description = described.column2, parameters = described.column3
+FROM (VALUES (?, ?, ?)) AS described WHERE flow.id = described.column1;
+
 -- name: insert_task
 INSERT INTO task (name, key) VALUES (?, ?);
 

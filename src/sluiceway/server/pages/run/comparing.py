@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter
@@ -20,6 +20,7 @@ from sluiceway.model.states import FINAL_TYPES, StateType
 from sluiceway.ports.store import Store
 from sluiceway.server.pages.frame import render
 from sluiceway.server.pages.run.subject import flow_run_of, trouble_of
+from sluiceway.server.pages.sorting import RUNS, arrange
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -198,6 +199,14 @@ def took(run: FlowRun, now: Moment) -> int | None:
     return max(0, (run.end or (run.start if over else now)) - run.start)
 
 
+COLUMNS: Mapping[str, Callable[[TaskRow], Any]] = {
+    "task": lambda row: row.name,
+    "-took": lambda row: max(row.left.total, row.right.total),
+    "-change": lambda row: row.change,
+}
+"""What the tasks of two runs are sorted by."""
+
+
 @router.get("/compare")
 def compare(request: Request, store: StoreHere) -> Response:
     """Show two runs side by side."""
@@ -218,7 +227,7 @@ def compare(request: Request, store: StoreHere) -> Response:
         right=right,
         facts=facts_of(left, right, store),
         parameters=parameters_of(left.parameters, right.parameters),
-        tasks=rows,
+        tasks=arrange(request, rows, COLUMNS, ""),
         most=max((max(row.left.total, row.right.total) for row in rows), default=1) or 1,
         durations=(took(left, now), took(right, now)),
         cut=any(page.cursor is not None for page in pages),
@@ -237,5 +246,10 @@ def _offer(request: Request, store: Store, run: FlowRun | None) -> Response:
         title="Compare",
         section="runs",
         run=run,
-        runs=[one for one in runs if run is None or one.key != run.key][:OFFERED],
+        runs=arrange(
+            request,
+            [one for one in runs if run is None or one.key != run.key][:OFFERED],
+            {**RUNS, "version": lambda one: one.flow_version},
+            "-created",
+        ),
     )

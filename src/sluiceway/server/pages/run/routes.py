@@ -17,6 +17,7 @@ from sluiceway.ports.store import Store
 from sluiceway.server.pages.frame import HEADERS, address
 from sluiceway.server.pages.run import columns, graphs, steps
 from sluiceway.server.pages.run.subject import children_of, flow_run_of, key_of, render_tab
+from sluiceway.server.pages.sorting import RUNS, arrange
 from sluiceway.server.requests import StoreHere
 
 router: APIRouter = APIRouter()
@@ -122,9 +123,10 @@ def code(run_id: str, request: Request, store: StoreHere) -> Response:
 def history(run_id: str, request: Request, store: StoreHere) -> Response:
     """Show the states that a run has been through, and what it called."""
     run = flow_run_of(store, run_id)
+    children = children_of(store, run, MOST_CHILDREN)
     values: dict[str, Any] = {
         "states": store.read_history(run.key),
-        "children": children_of(store, run, MOST_CHILDREN),
+        "children": arrange(request, children, RUNS, "created"),
         "most_children": MOST_CHILDREN,
     }
     return render_tab(request, store, run, "history", **values)
