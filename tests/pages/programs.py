@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from base64 import b64encode
+from enum import Enum
 from pathlib import Path
 
 from sluiceway import flow, tags, task
@@ -16,6 +17,7 @@ from sluiceway.artifacts import (
     create_table_artifact,
 )
 from sluiceway.cache_policies import INPUTS
+from sluiceway.concurrency.sync import concurrency
 from sluiceway.variables import Variable
 
 
@@ -65,6 +67,45 @@ def mended(gate: str) -> str:
     return "done"
 
 
+class Region(Enum):
+    """Where to."""
+
+    EMEA = "emea"
+    APAC = "apac"
+
+
+@flow(persist_result=True)
+def ship(item: str, count: int = 3, region: Region = Region.EMEA, express: bool = False, key: str = "") -> str:
+    """Ship something.
+
+    What is shipped has to be in stock.
+    """
+    return f"{count} {item} to {region.value}{' at once' if express else ''}{key}"
+
+
+@flow(retries=1)
+def hopeful(gate: str, delay: float) -> None:
+    """Fail, and try again much later."""
+    if not Path(gate).exists():
+        raise ConnectionError("not yet")
+
+
+hopeful_in = {seconds: hopeful.with_options(retry_delay_seconds=seconds) for seconds in (3.0, 3600.0)}
+
+
+@flow
+def printing(gate: str) -> None:
+    """Have the press until a file is there."""
+    with concurrency("press"):
+        patient(gate)
+
+
+@task
+def pack(item: str) -> str:
+    """Do something elsewhere, later."""
+    return item
+
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 """A name that would do harm where it is not escaped."""
 
@@ -106,4 +147,10 @@ if __name__ == "__main__":
         with tags(HOSTILE):
             hostile()
     else:
-        {"patient": patient, "mended": mended}[name](*arguments, return_state=True)
+        if name == "hopeful":
+            hopeful_in[float(arguments[1])](arguments[0], float(arguments[1]), return_state=True)
+        elif name == "pack":
+            pack.delay(*arguments)
+        else:
+            known = {"patient": patient, "mended": mended, "printing": printing, "ship": ship}
+            known[name](*arguments, return_state=True)

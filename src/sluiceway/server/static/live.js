@@ -6,6 +6,7 @@ import { tellTimes } from "./times.js";
 
 const LEAST_PAUSE = 1000;
 const POLL = 5000;
+const SELDOM = 30_000; // time alone changes some things: what was due is late now
 const NAMES = ["change", "changed", "changes", "runs", "flow_run", "task_run", "state", "pulse", "update"];
 
 let waiting = false;
@@ -38,6 +39,7 @@ export function startLive() {
     if (source.readyState === EventSource.CLOSED && !polling) polling = setInterval(refreshSoon, POLL);
   };
   document.addEventListener("visibilitychange", () => document.hidden || refreshSoon());
+  setInterval(refreshSoon, SELDOM);
   addEventListener("pagehide", () => source.close());
 }
 
