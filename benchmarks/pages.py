@@ -122,7 +122,7 @@ def measure(sizes: Sizes, folder: Path, repeats: int = REPEATS) -> list[Figure]:
     store.close()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLUICEWAY_")}
     environment |= {"SLUICEWAY_HOME": str(folder), "SLUICEWAY_RETENTION_AUTOMATIC": "false"}
-    with _server(environment) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+    with server(environment) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         paths = {name: path.replace("RUN", largest) for name, path in ADDRESSES.items()}
         calm = {name: _asked(client, path, repeats) for name, path in paths.items()}
         before = _task_runs(client)
@@ -154,7 +154,12 @@ def _task_runs(client: httpx.Client) -> int:
 
 
 @contextmanager
-def _server(environment: dict[str, str]) -> Iterator[str]:
+def server(environment: dict[str, str]) -> Iterator[str]:
+    """Yield the address of a server in a process of its own.
+
+    Args:
+        environment: Its environment, which names the database.
+    """
     command = [sys.executable, "-m", "sluiceway", "server", "start", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -14,9 +14,10 @@ import pytest
 
 from sluiceway.base.errors import FencedError
 from sluiceway.base.ids import new_id
+from sluiceway.base.machine import host
 from sluiceway.model.holding import ProcessInfo
 from sluiceway.model.states import StateType
-from sluiceway.recording.presence import Presence, boot, death_of, host, tidy_up
+from sluiceway.recording.presence import Presence, boot, death_of, tidy_up
 from sluiceway.stores.sqlite.store import SqliteStore
 from sluiceway.wiring.clock import SystemClock
 from sluiceway.wiring.presence import LazyPresence

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sluiceway import flow, get_run_logger, runtime, suspend_flow_run, task
 from sluiceway.cache_policies import INPUTS
+from sluiceway.futures import wait
 from sluiceway.input import RunInput
 from sluiceway.task_runners import ThreadPoolTaskRunner
 
@@ -105,6 +106,27 @@ def lasting(folder: str, steps: int = 3) -> None:
     """Go on from step to step as files appear."""
     for number in range(steps):
         wait_for.with_options(task_run_name=f"step {number}")(f"{folder}/{number}")
+
+
+@flow
+def pausing() -> None:
+    """Do nothing for a while between two steps."""
+    note("before")
+    time.sleep(3)
+    note("after")
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+def queueing() -> None:
+    """Have one step wait for another one."""
+    wait([slow.submit(1), slow.submit(2)])
+
+
+@task
+def slow(number: int) -> dict[str, int]:
+    """Take a moment."""
+    time.sleep(0.1)
+    return {"number": number}
 
 
 class Approval(RunInput):

@@ -22,6 +22,7 @@ def flow_run_record(run: FlowRun) -> dict[str, Any]:
         "version": run.flow_version,
         "parameters": dict(run.parameters),
         "parent_flow_run_id": _id(run.parent_key),
+        "started_by": run.started_by,
         **_common(run),
     }
 

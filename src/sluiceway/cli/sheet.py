@@ -91,6 +91,8 @@ class Sheet:
         parent = None if run.parent_key is None else self._store.read_flow_run(run.parent_key)
         if parent is not None:
             yield "called by", f"{parent.flow_name} / {parent.name}"
+        elif run.started_by:
+            yield "started by", run.started_by
         label = "parameters"
         for name, value in run.parameters.items():
             yield label, f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}"

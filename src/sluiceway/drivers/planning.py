@@ -7,6 +7,7 @@ from typing import Any
 
 from sluiceway.base.hashing import call_hash, plain_call, text_hash
 from sluiceway.base.ids import RunId, new_id
+from sluiceway.base.machine import starter
 from sluiceway.base.times import Moment
 from sluiceway.base.tokens import PLAIN
 from sluiceway.drivers import scope
@@ -150,7 +151,7 @@ def plan_flow(
     run = FlowRun(new_id(), policy.name, flow.version, None, None, scope.current_tags())
     stand_in, identity, recorded = None, None, None
     if parent is None:
-        run.auto_resume, run.entrypoint = policy.auto_resume, flow.entrypoint
+        run.auto_resume, run.entrypoint, run.started_by = policy.auto_resume, flow.entrypoint, starter()
     if outer is not None and parent is not None:
         if parent.brake.on:
             parent.brake.heed(outer is parent and parent.outermost)

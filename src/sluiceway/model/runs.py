@@ -198,6 +198,7 @@ class FlowRun(_Run):
         "parameters",
         "parent_task_run_key",
         "root_key",
+        "started_by",
     )
 
     flow_name: str
@@ -213,6 +214,8 @@ class FlowRun(_Run):
     """Where its flow is: `FILE.py:NAME` or `module:NAME`; None where it cannot be imported."""
     auto_resume: int
     """How many times it goes on by itself after a crash."""
+    started_by: str | None
+    """Who called it, for people: the user, the machine and the program; None of a child run."""
     call: StoredResult | None
     """Its arguments by name, as they are kept for going on with it; read from the journal when they are needed."""
 
@@ -236,6 +239,7 @@ class FlowRun(_Run):
         self.epoch = 0
         self.entrypoint = None
         self.auto_resume = 0
+        self.started_by = None
         self.call = None
 
     @property

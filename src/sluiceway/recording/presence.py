@@ -20,6 +20,7 @@ from functools import cache
 
 from sluiceway.base.errors import StoreError
 from sluiceway.base.ids import new_id
+from sluiceway.base.machine import host
 from sluiceway.base.times import SECOND, Moment, now
 from sluiceway.model.holding import ProcessInfo
 from sluiceway.rules.liveness import cause_of_death
@@ -236,12 +237,6 @@ def sweep(folder: str, known: Collection[str], before: float) -> None:
             with suppress(OSError):  # another process was first
                 if not _is_locked(entry.path):
                     os.unlink(entry.path)
-
-
-@cache
-def host() -> str:
-    """Return the name of this machine."""
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
 @cache

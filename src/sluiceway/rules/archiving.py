@@ -109,6 +109,7 @@ FLOW_RUN: tuple[tuple[str, str, Kind], ...] = (
     ("epoch", "epoch", NUMBER),
     ("entrypoint", "entrypoint", OPTIONAL_TEXT),
     ("auto_resume", "auto_resume", NUMBER),
+    ("started_by", "started_by", OPTIONAL_TEXT),
     ("call", "call", RESULT),
 )
 """Of a flow run: the word in the record, the attribute, and its kind."""

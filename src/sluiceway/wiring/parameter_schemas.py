@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sluiceway.base.signatures import Signature
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-    from pydantic.json_schema import JsonSchemaWarningKind
+    from pydantic.json_schema import JsonSchemaMode, JsonSchemaWarningKind
 
 LARGEST = 65_536
 """Characters of a schema that is kept whole. A page or a listing of flows reads it, and no form can be larger."""
@@ -61,10 +61,9 @@ def _schemas_of(adapters: Mapping[str, TypeAdapter[Any]]) -> tuple[dict[str, Any
         def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
             """Tell nobody: the user has asked for no schema."""
 
-    mode: Literal["validation"] = "validation"
-
     def schemas(names: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        asked = ((name, mode, adapters[name]) for name in names)
+        asked: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]
+        asked = [(name, "validation", adapters[name]) for name in names]
         found, rest = TypeAdapter.json_schemas(asked, schema_generator=Quietly)
         return {name: schema for (name, _), schema in found.items()}, rest.get("$defs", {})
 

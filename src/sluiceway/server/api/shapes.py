@@ -147,6 +147,7 @@ class FlowRun(Run):
     expected_start_time: datetime
     parent_flow_run_id: UUID | None
     root_flow_run_id: UUID
+    started_by: str | None = Field(description="Who called it: the user, the machine and the program.")
     entrypoint: str | None = Field(description="Where its flow is; None where it cannot be imported.")
     epoch: int = Field(description="How many times the run has been taken in hand again.")
     auto_resume: int = Field(description="How many times it goes on by itself after a crash.")

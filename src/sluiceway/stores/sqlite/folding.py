@@ -427,7 +427,7 @@ def _fold_flow_runs(
         )
         rows += result_columns(later[-1].result if later else None)
         rows.append(to_json(dict(run.parameters)) if run.parameters else NULL)
-        rows += (run.epoch, value_of(run.entrypoint), run.auto_resume or NULL)
+        rows += (run.epoch, value_of(run.entrypoint), run.auto_resume or NULL, value_of(run.started_by))
         rows += call_columns(run.call)
         if run.parent_key is None:
             if is_out_of_hand(states[-1]):

@@ -229,7 +229,7 @@ def _flow_run(row: Sequence[Any]) -> FlowRun:
     run.parent_key, run.parent_task_run_key, root_key = row[7:10]
     run.root_key = root_key or key
     run.run_count, run.start, run.end, run.next_start, run.expected_start, history = row[10:16]
-    run.epoch, run.entrypoint, auto_resume = row[16:]
+    run.epoch, run.entrypoint, auto_resume, run.started_by = row[16:]
     run.auto_resume = auto_resume or 0
     run.state = live_state(stored_states(history)[-1])
     return run

@@ -6,7 +6,7 @@ SELECT
     run.key, flow.name, flow.key, run.version, run.name, run.tags, run.parameters,
     run.parent, run.parent_task_run, run.root,
     run.run_count, run.started, run.ended, run.next_start, run.expected_start, run.history,
-    run.epoch, run.entrypoint, run.auto_resume
+    run.epoch, run.entrypoint, run.auto_resume, run.started_by
 FROM flow_run AS run LEFT JOIN flow ON flow.id = run.flow
 
 -- name: task_run

@@ -28,8 +28,8 @@ INSERT INTO flow_run (
     key, flow, state, state_name, run_count, name, version, parent, parent_task_run, root,
     started, ended, next_start, expected_start, tags, history,
     result_serializer, result_size, result_location, result_why_not, result_preview, result, parameters,
-    epoch, entrypoint, auto_resume, call, call_location, call_why_not
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    epoch, entrypoint, auto_resume, started_by, call, call_location, call_why_not
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: create_task_runs
