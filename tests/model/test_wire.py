@@ -105,6 +105,7 @@ OF_FLOW = SHARED | {
     "epoch": INTS,
     "entrypoint": maybe(TEXTS),
     "auto_resume": INTS,
+    "started_by": maybe(TEXTS),
     "call": maybe(RESULTS),
 }
 OF_TASK = SHARED | {

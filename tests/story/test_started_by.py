@@ -25,7 +25,7 @@ def parent() -> None:
 
 
 def test_an_outermost_run_tells_the_user_the_machine_and_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["/srv/etl.py", "--password", "hush"])
+    monkeypatch.setattr(sys, "argv", ["jobs/etl.py", "--password", "hush"])
     parent()
     with get_client(sync_client=True) as client:
         told = {run.flow_name: run.started_by for run in client.read_flow_runs()}
@@ -38,8 +38,8 @@ def test_an_outermost_run_tells_the_user_the_machine_and_the_program(monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        (["/srv/etl.py", "all"], "etl.py"),
-        (["/usr/lib/python3/reports/__main__.py"], "reports"),
+        (["jobs/etl.py", "all"], "etl.py"),
+        (["jobs/reports/__main__.py"], "reports"),
         (["-c"], "python"),
         (["-"], "python"),
         ([""], "python"),

@@ -7,7 +7,6 @@ from typing import Any
 
 from sluiceway.base.hashing import call_hash, plain_call, text_hash
 from sluiceway.base.ids import RunId, new_id
-from sluiceway.base.machine import starter
 from sluiceway.base.times import Moment
 from sluiceway.base.tokens import PLAIN
 from sluiceway.drivers import scope
@@ -151,7 +150,7 @@ def plan_flow(
     run = FlowRun(new_id(), policy.name, flow.version, None, None, scope.current_tags())
     stand_in, identity, recorded = None, None, None
     if parent is None:
-        run.auto_resume, run.entrypoint, run.started_by = policy.auto_resume, flow.entrypoint, starter()
+        _tell_origin(run, flow)
     if outer is not None and parent is not None:
         if parent.brake.on:
             parent.brake.heed(outer is parent and parent.outermost)
@@ -174,6 +173,13 @@ def plan_flow(
     if parent is not None:
         parent.adopt(context)
     return context
+
+
+def _tell_origin(run: FlowRun, flow: Any) -> None:
+    """Note with a run that no other run calls where its flow is, who calls it, and how often it goes on by itself."""
+    from sluiceway.base.machine import starter  # lazy: a program that only defines flows needs nobody's name
+
+    run.auto_resume, run.entrypoint, run.started_by = flow.policy.auto_resume, flow.entrypoint, starter()
 
 
 def _introduce(flow: Any, services: Services) -> None:
