@@ -13,10 +13,11 @@ from benchmarks.pages import ADDRESSES, MOST_BYTES, Figure, measure, table
 @pytest.mark.slow
 def test_every_address_is_asked_for_calm_and_busy(tmp_path: Path) -> None:
     sizes = Sizes(60, 200, 100)
-    figures = measure(sizes, tmp_path, repeats=1)
-    assert [each.path for each in figures] == list(ADDRESSES.values())
-    assert all(each.seconds > 0 and each.busy_seconds > 0 and each.size > 0 for each in figures)
-    assert len(table(figures, sizes).splitlines()) == 6 + len(figures)
+    measured = measure(sizes, tmp_path, repeats=1)
+    assert [each.path for each in measured.figures] == list(ADDRESSES.values())
+    assert all(each.seconds > 0 and each.busy_seconds > 0 and each.size > 0 for each in measured.figures)
+    assert measured.rate > 0
+    assert len(table(measured, sizes).splitlines()) == 6 + len(measured.figures)
 
 
 @pytest.mark.parametrize(

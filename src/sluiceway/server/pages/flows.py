@@ -69,6 +69,8 @@ def flows(request: Request, store: StoreHere) -> Response:
         found, cursor = page.items, page.cursor
     now = times.now()
     since = now - SPANS[name].width * SPANS[name].columns * SECOND
+    summaries = store.read_flow_summaries([flow.name for flow in found], since, now, last=16)
+    table = arrange(request, summaries, SUMMARIES, "name")
     return render(
         request,
         "flows.html",
@@ -80,12 +82,8 @@ def flows(request: Request, store: StoreHere) -> Response:
         after=after,
         cursor=cursor,
         since=text_of(since),
-        table=arrange(
-            request,
-            store.read_flow_summaries([flow.name for flow in found], since, now, last=16),
-            SUMMARIES,
-            "name",
-        ),
+        looked_at=len(table.rows),
+        table=table._replace(rows=table.rows[:limit]),
     )
 
 
