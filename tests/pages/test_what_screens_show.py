@@ -375,6 +375,8 @@ def test_the_palette_finds_identifiers_names_tags_pages_and_actions(page: Page) 
         (run, "Run", f"/runs/{run}"),
         (name, "Run", f"/runs/{run}"),
         ("crm", "Tag", "/runs?tag=crm"),
+        ("summ", "Artifact", "/artifacts/key/summary"),
+        ("batch", "Variable", "/variables?name=batch-size"),
         ("settings", "Page", "/settings"),
         ("set a variable", "Action", "/variables#set"),
     ):
@@ -385,6 +387,16 @@ def test_the_palette_finds_identifiers_names_tags_pages_and_actions(page: Page) 
         page.locator("#palette-list [role=option]", has_text=f"Search for “{text}”").wait_for()  # the list is whole
         page.locator("#palette-list [role=option]", has=page.get_by_text(kind, exact=True)).first.click()
         expect(page).to_have_url(leads)
+
+
+def test_the_search_page_finds_what_the_palette_finds(page: Page) -> None:
+    page.goto("/search?q=s")
+    names = panel(page, "Flows, tasks, tags")
+    for text in ("sync-customers", "summary"):
+        expect(names.get_by_role("link", name=text)).to_have_count(1)
+    page.goto("/search?q=batch")
+    names.get_by_role("link", name="batch-size").click()
+    expect(page.get_by_role("heading", name="Change batch-size")).to_be_visible()
 
 
 def test_what_a_reader_does_stays_while_a_page_follows_what_happens(page: Page, place: Place, tmp_path: Path) -> None:

@@ -319,3 +319,18 @@ def test_variables_and_secrets_are_looked_up(connection: sqlite3.Connection, nam
         values = (*values[:-1], 2)
     steps = plan(connection, text, values)
     assert not [step for step in steps if re.match(r"SCAN (variable|secret|variable_tag)\b", step)], steps
+
+
+# --- searching ------------------------------------------------------------------------------------
+
+
+def test_a_search_finds_artifacts_and_variables_by_how_they_begin(store: Store) -> None:
+    keep(store, *(artifact(key) for key in ("report", "report", "rows", "plot", None)))
+    for name in ("rate", "region", "limit"):
+        store.write_variable(variable(name), overwrite=False)
+    seen = store.search("r")
+    assert (seen.artifact_keys, seen.variables) == (("report", "rows"), ("rate", "region"))
+    assert (seen.flow_runs, seen.tags) == ((), ())
+    one = store.search("r", limit=1)
+    assert (one.artifact_keys, one.variables) == (("report",), ("rate",))
+    assert store.search("eport").nothing

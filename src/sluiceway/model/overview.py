@@ -215,6 +215,8 @@ class Found(NamedTuple):
         flows: Flows whose name contains it.
         task_names: Names of tasks that contain it.
         tags: Tags of flow runs that begin so.
+        artifact_keys: Keys of artifacts that begin so.
+        variables: Names of variables that begin so.
     """
 
     flow_runs: tuple[FlowRun, ...]
@@ -222,6 +224,17 @@ class Found(NamedTuple):
     flows: tuple[FlowInfo, ...]
     task_names: tuple[str, ...]
     tags: tuple[str, ...]
+    artifact_keys: tuple[str, ...]
+    variables: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing goes by it."""
+        return not any(self)
+
+
+NOTHING_FOUND = Found((), (), (), (), (), (), ())
+"""What is found where nothing goes by a text."""
 
 
 class LogOutline(NamedTuple):

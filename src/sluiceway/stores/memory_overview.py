@@ -11,8 +11,10 @@ from typing import Any
 
 from sluiceway.base.ids import RunId, new_id
 from sluiceway.base.times import Moment
+from sluiceway.model.keepsakes import Artifact, Variable
 from sluiceway.model.overview import (
     MOST_SCANNED,
+    NOTHING_FOUND,
     Attention,
     Bucket,
     FlowSummary,
@@ -44,6 +46,8 @@ class MemoryOverview:
     """What a journal in memory shows of many runs at once. The verbs are those of the port."""
 
     _turn: threading.Lock
+    _artifacts: dict[RunId, Artifact]
+    _variables: dict[str, Variable]
     _flows: dict[str, FlowInfo]
     _flow_runs: dict[RunId, Any]
     _task_runs: dict[RunId, Any]
@@ -185,7 +189,7 @@ class MemoryOverview:
         """Return what goes by a text."""
         cursors.check_page(limit)
         if not text.strip():
-            return Found((), (), (), (), ())
+            return NOTHING_FOUND
         text, prefix = text.strip(), as_key_prefix(text)
 
         def goes_by_it(run: FlowRun | TaskRun, name: str | None) -> bool:
@@ -196,13 +200,21 @@ class MemoryOverview:
         with self._turn:
             flows = [self._flows[name] for name in sorted(self._flows) if contains(name, text)]
             names = sorted({record.run.task_name for record in self._task_runs.values()})
-            tags = sorted({tag for record in self._flow_runs.values() for tag in record.run.tags})
+            tags = {tag for record in self._flow_runs.values() for tag in record.run.tags}
+            artifact_keys = {artifact.key for artifact in self._artifacts.values() if artifact.key is not None}
+            variables = set(self._variables)
+
+        def begin_so(known: set[str]) -> tuple[str, ...]:
+            return tuple(sorted(name for name in known if name.startswith(text)))[:limit]
+
         return Found(
             tuple(flow_runs[:limit]),
             tuple(task_runs[:limit]),
             tuple(flows[:limit]),
             tuple(name for name in names if contains(name, text))[:limit],
-            tuple(tag for tag in tags if tag.startswith(text))[:limit],
+            begin_so(tags),
+            begin_so(artifact_keys),
+            begin_so(variables),
         )
 
     def _newest(self, records: dict[RunId, Any], query: Any) -> list[Any]:

@@ -65,6 +65,10 @@ def _entries(request: Request, found: Found) -> Iterator[dict[str, Any]]:
         yield _entry(request, step, "Step", step.task_name)
     for name in found.tags:
         yield {"text": name, "kind": "Tag", "url": address(request, "/runs", {"tag": name})}
+    for key in found.artifact_keys:
+        yield {"text": key, "kind": "Artifact", "url": address(request, f"/artifacts/key/{key}")}
+    for name in found.variables:
+        yield {"text": name, "kind": "Variable", "url": address(request, "/variables", {"name": name})}
 
 
 def _entry(request: Request, run: FlowRun | TaskRun, kind: str, of: str) -> dict[str, Any]:

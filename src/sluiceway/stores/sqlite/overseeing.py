@@ -12,6 +12,7 @@ from sluiceway.base.ids import RunId
 from sluiceway.base.times import Moment
 from sluiceway.model.holding import ProcessInfo
 from sluiceway.model.overview import (
+    NOTHING_FOUND,
     Attention,
     Bucket,
     FlowSummary,
@@ -38,6 +39,8 @@ from sluiceway.stores.sqlite.statements import encodable, load
 from sluiceway.stores.sqlite.tallying import tally_buckets, tally_names, tally_states
 
 R = TypeVar("R", FlowRun, TaskRun)
+
+_NAMES_THAT_BEGIN_SO = ("tags of text", "artifact keys of text", "variables of text")
 
 _BEYOND_ALL = "\U0010ffff"
 """After all texts that begin alike."""
@@ -177,7 +180,7 @@ class Overseer:
         cursors.check_page(limit)
         text = encodable(text.strip())
         if not text:
-            return Found((), (), (), (), ())
+            return NOTHING_FOUND
         values: dict[str, Bound] = {"text": text, "beyond": text + _BEYOND_ALL, "most": limit}
         flow_runs, task_runs = self._keys("flow runs of name", values), self._keys("task runs of name", values)
         if (prefix := as_key_prefix(text)) is not None:
@@ -189,7 +192,7 @@ class Overseer:
             self._task_runs(_newest(task_runs, limit)),
             tuple(FlowInfo(*row) for row in self._all(self._texts["flows of text"], values)),
             tuple(name for (name,) in self._all(self._texts["tasks of text"], values)),
-            tuple(tag for (tag,) in self._all(self._texts["tags of text"], values)),
+            *(tuple(name for (name,) in self._all(self._texts[kind], values)) for kind in _NAMES_THAT_BEGIN_SO),
         )
 
     # --- log lines ------------------------------------------------------------------------------

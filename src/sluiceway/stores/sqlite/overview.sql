@@ -132,6 +132,19 @@ WITH RECURSIVE found (tag) AS (
 )
 SELECT tag FROM found WHERE tag IS NOT NULL LIMIT :most;
 
+-- name: artifact keys of text
+-- From key to key, likewise: one key may have many versions.
+WITH RECURSIVE found (key) AS (
+    SELECT min(key) FROM artifact WHERE key >= :text AND key < :beyond
+    UNION ALL
+    SELECT (SELECT min(key) FROM artifact WHERE key > found.key AND key < :beyond) FROM found
+    WHERE found.key IS NOT NULL
+)
+SELECT key FROM found WHERE key IS NOT NULL LIMIT :most;
+
+-- name: variables of text
+SELECT name FROM variable WHERE name >= :text AND name < :beyond ORDER BY name LIMIT :most;
+
 -- name: serious
 SELECT
     min(log.number), min(CASE WHEN log.level >= 40 THEN log.number END),
