@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
+from sluiceway.cli.app import app
 from sluiceway.testing import Harness
 
 FLOWS = """
@@ -220,6 +221,16 @@ def test_params_that_are_no_object_are_refused_with_an_example(
     message = refused("run", f"{file}:add", "--params", text)
     assert reason in message
     assert """--params '{"name": "Ada", "limit": 10}'""" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [('{"name": "Ada"}', "  result: \"'Ada' None None\""), ("", "--params is not JSON")]
+)
+def test_params_are_read_from_standard_input_where_no_list_of_processes_shows_them(
+    file: Path, text: str, says: str
+) -> None:
+    result = CliRunner().invoke(app, ["run", f"{file}:greet", "--params", "-"], input=text)
+    assert says in result.output
 
 
 def test_an_unknown_or_missing_parameter_is_refused_with_the_signature(

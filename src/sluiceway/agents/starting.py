@@ -61,13 +61,16 @@ class Started:
         self._words.close()
 
 
-def start(arguments: Sequence[str], services: Services, entrypoint: str | None = None) -> Started:
+def start(
+    arguments: Sequence[str], services: Services, entrypoint: str | None = None, told: str | None = None
+) -> Started:
     """Start this program with other arguments, over the same journal, and return it at once.
 
     Args:
         arguments: The command and its arguments, such as `retry` and the identifier of a run.
         services: Where runs are recorded.
         entrypoint: Where the flow is: a program that is a file starts in the folder of that.
+        told: What it reads from standard input: what must not be seen in a list of processes, or is long.
 
     Raises:
         TooManyStartedError: Too many are at work already.
@@ -82,15 +85,18 @@ def start(arguments: Sequence[str], services: Services, entrypoint: str | None =
         place = os.path.dirname((entrypoint or "").rpartition(":")[0])
         words = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed when the program has ended
         try:
-            process = subprocess.Popen(
-                this_program(*arguments),
-                cwd=place if os.path.isdir(place) else None,
-                env=environment(services),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=words,
-                start_new_session=True,
-            )
+            with tempfile.TemporaryFile() as read:
+                read.write((told or "").encode())
+                read.seek(0)
+                process = subprocess.Popen(
+                    this_program(*arguments),
+                    cwd=place if os.path.isdir(place) else None,
+                    env=environment(services),
+                    stdin=read,
+                    stdout=subprocess.DEVNULL,
+                    stderr=words,
+                    start_new_session=True,
+                )
         except OSError:
             words.close()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
@@ -26,7 +27,9 @@ MOST_RESUMES = 10
 @click.command()
 @click.argument("target")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=JSON", help="An argument of the flow.")
-@click.option("--params", "whole", metavar="JSON", help="Arguments of the flow as a JSON object.")
+@click.option(
+    "--params", "whole", metavar="JSON", help="Arguments of the flow as a JSON object; - reads it from standard input."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.option(
     "--run-id", type=click.UUID, metavar="UUID", help="The run's identifier: if there is such a run, it goes on."
@@ -62,8 +65,11 @@ def command(
       sluiceway run hello.py
       sluiceway run census.py:census --param limit=100 --param root=/usr/lib
       sluiceway run my_package.flows:nightly --params '{"day": "2026-01-31"}'
+      sluiceway run my_package.flows:nightly --params - < arguments.json
       sluiceway run census.py:census --supervise
     """
+    if whole == "-":
+        whole = sys.stdin.read()
     if supervise:
         _supervise(_child_arguments(target, params, whole, quiet, machine_readable), run_id, resumes)
     flow = _loaded(target)

@@ -203,9 +203,9 @@ def _start(entrypoint: str, parameters: dict[str, Any], services: Services) -> U
         NotStartedError: It did not begin.
     """
     key = new_id()
-    command = ["run", entrypoint, "--params", json.dumps(parameters), "--run-id", str(to_uuid(key)), "--quiet"]
+    command = ["run", entrypoint, "--params", "-", "--run-id", str(to_uuid(key)), "--quiet"]
     try:
-        program = start(command, services, entrypoint)
+        program = start(command, services, entrypoint, json.dumps(parameters))
     except (TooManyStartedError, OSError) as error:
         raise NotStartedError(f"The run cannot be started: {error}") from error
     while not program.ended() and services.store.read_flow_run(key) is None:
