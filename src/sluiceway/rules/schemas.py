@@ -293,8 +293,8 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _equal(value: Any, choice: Any) -> bool:
-    """Whether two values are the same in JSON, where true is not 1."""
-    return bool(value == choice) and isinstance(value, bool) is isinstance(choice, bool)
+    """Whether a value is a choice, as Pydantic sees it: to `Literal[1]`, true is 1, though not in JSON."""
+    return bool(value == choice)
 
 
 _LONGEST = 60
