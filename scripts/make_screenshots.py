@@ -137,6 +137,7 @@ def screens(home: Home) -> Iterator[Screen]:
     yield Screen("compare", "Two runs side by side", f"/compare?a={before['id']}&b={census['id']}")
     yield Screen("flows", "Flows", "/flows")
     yield Screen("flow", "A flow", "/flows/import-north")
+    yield Screen("flow-form", "A form to start a run with, made of the annotations", "/flows/stdlib-census#start")
     yield Screen("artifacts", "Artifacts", "/artifacts")
     yield Screen("artifact", "An artifact with its versions", "/artifacts/key/census-plot")
     yield Screen("variables", "Variables", "/variables")
@@ -151,6 +152,7 @@ def take(page: Page, address: str, screen: Screen, scheme: str, width: int, suff
     """Take one picture."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.goto("about:blank")  # or else an address with a place in it would not be loaded again
     answer = page.goto(address + screen.path)
     if answer is None or answer.status != 200:
         raise SystemExit(f"{screen.path} answers {answer and answer.status}.")

@@ -590,3 +590,37 @@ def test_an_address_of_a_server_is_shown_and_one_where_none_is_named(tmp_path: P
         assert address in sluiceway("config", "api_url")
         assert sluiceway("db", "path") == f"{address}\n"
         assert f"The server at {address} cannot be reached" in sluiceway("ls")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("retention_max_age", 7_776_000.0, "90d"),
+        ("retention_max_age", 5_400.0, "90m"),
+        ("retention_max_age", 0.0, "off"),
+        ("retention_max_size", 10_000_000_000, "10GB"),
+        ("retention_max_size", 3 * 2**30, "3GiB"),
+        ("retention_max_size", 0, "off"),
+        ("retention_max_flow_runs", 100_000, "100000"),
+        ("retention_max_flow_runs", 0, "off"),
+        ("retention_interval", 3_600.0, "3600 s (1h)"),
+        ("lease_seconds", 30.0, "30 s"),
+        ("retention_automatic", True, "true"),
+        ("logging_colors", None, "auto"),
+        ("api_url", None, "none"),
+        ("api_key", "hush", "********"),
+        ("api_url", "http://ada:hush@example.org/api", "http://ada:********@example.org/api"),
+        ("server_allowed_hosts", ("a", "b"), "a, b"),
+        ("logging_level", "INFO", "INFO"),
+    ],
+)
+def test_a_value_is_told_as_somebody_might_have_given_it(name: str, value: object, told: str) -> None:
+    setting = next(setting for setting in SETTINGS if setting.name == name)
+    assert setting.told(value) == told
+
+
+@pytest.mark.parametrize("name", ["retention_max_age", "retention_max_size", "retention_max_flow_runs"])
+@given(number=st.integers(0, 10**12))
+def test_what_is_told_of_a_limit_is_understood_again(name: str, number: int) -> None:
+    setting = next(setting for setting in SETTINGS if setting.name == name)
+    assert setting.kind.parse(setting.told(number), Place("folder", "home")) == number

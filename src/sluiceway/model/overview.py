@@ -101,7 +101,7 @@ class Attention(NamedTuple):
 
     Args:
         failed: Runs that failed or crashed lately, the last one first.
-        running: Runs that are running, the one that began first in front.
+        running: Runs that are running in the hands of a process, the one that began first in front.
         late: Runs that were to start or go on before now and have not, the longest due first.
         stuck: Runs that no process has in hand, though they are pending, running or being cancelled; those that were
             created first in front.

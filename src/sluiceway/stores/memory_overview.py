@@ -119,7 +119,7 @@ class MemoryOverview:
         with self._turn:
             held = set(self._in_hand)
         failed = [run for run in roots if run.state_type in (FAILED, CRASHED) and (run.end or 0) >= since]
-        running = [run for run in roots if run.state_type is RUNNING]
+        running = [run for run in roots if run.state_type is RUNNING and run.key in held]
         late = [run for run in roots if run.state_type is SCHEDULED and (_due(run) or at) < at]
         at_work = (PENDING, RUNNING, CANCELLING)
         stuck = [run for run in roots if run.state_type in at_work and run.key not in held]

@@ -82,6 +82,17 @@ class Setting(Generic[T]):
             return "None"
         return MASK if self.secret else repr(without_password(value, MASK))
 
+    def told(self, value: object) -> str:
+        """Return a value in words, as a person might have given it, without secrets.
+
+        Args:
+            value: A value of the setting, checked.
+        """
+        if self.secret and value is not None:
+            return MASK
+        missing = value is None and "auto" not in self.kind.choices
+        return "none" if missing else self.kind.told(without_password(value, MASK))
+
     def __repr__(self) -> str:
         return f"Setting({self.variable}: {self.kind.allowed})"
 

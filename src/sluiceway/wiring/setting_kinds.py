@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -38,11 +39,13 @@ class Kind(NamedTuple, Generic[T_co]):
         allowed: Says so to a person, such as "a whole number of at least 1".
         parse: Turns what was given into a value; raises ValueError or TypeError where it is none.
         choices: The values that there are, where they can be listed.
+        told: Returns a value in words for a person, as they might have given it.
     """
 
     allowed: str
     parse: Callable[[object, Place], T_co]
     choices: tuple[str, ...] = ()
+    told: Callable[[object], str] = str
 
 
 def _text_of(raw: object) -> str:
@@ -250,6 +253,45 @@ def _size_limit(raw: object, place: Place) -> int:
         return size_bytes(_text_of(raw))
 
 
+# --- in words -----------------------------------------------------------------------------------
+
+
+def _switch_told(value: object) -> str:
+    return "auto" if value is None else "true" if value else "false"
+
+
+def _seconds_told(value: object) -> str:
+    seconds = float(str(value))
+    told = f"{_number(seconds)} s"
+    return f"{told} ({_in_units(seconds, _SECONDS)})" if seconds >= 60 else told
+
+
+def _age_told(value: object) -> str:
+    return _in_units(float(str(value)), _SECONDS) if value else "off"
+
+
+def _size_told(value: object) -> str:
+    return _in_units(int(str(value)), _BYTES).upper().replace("IB", "iB") if value else "off"
+
+
+def _in_units(amount: float, units: dict[str, int]) -> str:
+    """Return an amount in the largest unit of which it is a multiple."""
+    unit = max((unit for unit, size in units.items() if amount % size == 0), key=units.__getitem__, default="")
+    return f"{_number(amount / units.get(unit, 1))}{unit}"
+
+
+def _number(number: float) -> str:
+    return f"{number:.0f}" if number == round(number) else repr(number)
+
+
+def _limit_told(value: object) -> str:
+    return str(value) if value else "off"
+
+
+def _several_told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 TEXT = Kind("a text", _text)
 PATH = Kind("a path", _path)
 PATH_OR_URL = Kind("a path, or a URL such as s3://bucket/folder", _path_or_url)
@@ -257,12 +299,12 @@ WEB_ADDRESS = Kind("an address such as http://127.0.0.1:4200/api", _web_address)
 LISTEN = Kind("an address and a port such as 127.0.0.1:4200", _listen)
 URL_PREFIX = Kind("a path such as /flows", _url_prefix)
 DATABASE = Kind("sqlite:///PATH (four slashes for an absolute path) or memory:", _database)
-SWITCH = Kind("true or false", _switch, ("true", "false"))
-SWITCH_OR_AUTO = Kind("auto, true or false", _switch_or_auto, ("auto", "true", "false"))
-SECONDS = Kind("a number of seconds, not negative", _seconds)
-INTERVAL = Kind("a number of seconds above 0", _interval)
-DELAYS = Kind("a number of seconds, not negative, or a list of them", _delays)
-NAMES = Kind("a list of names (separated by commas, outside TOML)", _names)
-LIMIT = Kind("a whole number, or off for no limit", _limit)
-AGE_LIMIT = Kind("a duration such as 90d, 12h or 30m, or off for no limit", _age_limit)
-SIZE_LIMIT = Kind("a size such as 500MB or 10GB, or off for no limit", _size_limit)
+SWITCH = Kind("true or false", _switch, ("true", "false"), _switch_told)
+SWITCH_OR_AUTO = Kind("auto, true or false", _switch_or_auto, ("auto", "true", "false"), _switch_told)
+SECONDS = Kind("a number of seconds, not negative", _seconds, (), _seconds_told)
+INTERVAL = Kind("a number of seconds above 0", _interval, (), _seconds_told)
+DELAYS = Kind("a number of seconds, not negative, or a list of them", _delays, (), _several_told)
+NAMES = Kind("a list of names (separated by commas, outside TOML)", _names, (), _several_told)
+LIMIT = Kind("a whole number, or off for no limit", _limit, (), _limit_told)
+AGE_LIMIT = Kind("a duration such as 90d, 12h or 30m, or off for no limit", _age_limit, (), _age_told)
+SIZE_LIMIT = Kind("a size such as 500MB or 10GB, or off for no limit", _size_limit, (), _size_told)

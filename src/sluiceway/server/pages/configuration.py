@@ -68,7 +68,7 @@ def settings(request: Request, services: ServicesHere) -> Response:
         groups.setdefault(group, []).append(
             Shown(
                 setting.name,
-                setting.shown(getattr(effective, setting.name)),
+                setting.told(getattr(effective, setting.name)),
                 origin,
                 origin != DEFAULT,
                 setting.description,

@@ -47,7 +47,7 @@ def storage(request: Request, store: StoreHere, services: ServicesHere) -> Respo
         retention=arrange(
             request,
             [
-                (setting, settings.origin_of(setting.name), setting.shown(getattr(settings, setting.name)))
+                (setting, settings.origin_of(setting.name), setting.told(getattr(settings, setting.name)))
                 for setting in SETTINGS
                 if setting.name.startswith("retention_")
             ],

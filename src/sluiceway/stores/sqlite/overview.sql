@@ -55,10 +55,13 @@ SELECT count(*) FROM flow_run INDEXED BY flow_run_by_failure
 WHERE parent IS NULL AND state IN (4, 5) AND ended >= :since;
 
 -- name: running
-SELECT key FROM flow_run INDEXED BY flow_run_by_state WHERE state = 2 AND parent IS NULL ORDER BY start_order, key LIMIT :most;
+SELECT key FROM flow_run INDEXED BY flow_run_by_state
+WHERE state = 2 AND parent IS NULL AND EXISTS (SELECT 1 FROM held_run WHERE run = flow_run.key)
+ORDER BY start_order, key LIMIT :most;
 
 -- name: count running
-SELECT count(*) FROM flow_run INDEXED BY flow_run_by_state WHERE state = 2 AND parent IS NULL;
+SELECT count(*) FROM flow_run INDEXED BY flow_run_by_state
+WHERE state = 2 AND parent IS NULL AND EXISTS (SELECT 1 FROM held_run WHERE run = flow_run.key);
 
 -- name: late
 SELECT key FROM flow_run INDEXED BY flow_run_by_state
