@@ -611,6 +611,7 @@ def test_an_address_of_a_server_is_shown_and_one_where_none_is_named(tmp_path: P
         ("api_key", "hush", "********"),
         ("api_url", "http://ada:hush@example.org/api", "http://ada:********@example.org/api"),
         ("server_allowed_hosts", ("a", "b"), "a, b"),
+        ("server_allowed_hosts", (), "none"),
         ("logging_level", "INFO", "INFO"),
     ],
 )

@@ -289,7 +289,7 @@ def _limit_told(value: object) -> str:
 
 
 def _several_told(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
 
 
 TEXT = Kind("a text", _text)
