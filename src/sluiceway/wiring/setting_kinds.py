@@ -1,6 +1,6 @@
 """Kinds of settings: what a value may be, whether it comes from the environment, from TOML or from Python."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see `model/policies.py`.
 
 import os
 import re
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
-T = TypeVar("T")
 
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
@@ -139,12 +138,13 @@ def _listen(raw: object, place: Place) -> str:
     return text
 
 
-_URL_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_URL_PREFIX = r"(?:/[A-Za-z0-9._~-]+)+"
+"""Compiled when it is first needed: only servers have a prefix."""
 
 
 def _url_prefix(raw: object, place: Place) -> str | None:
     text = _text_of(raw).rstrip("/")
-    if text and not _URL_PREFIX.fullmatch(text):
+    if text and not re.fullmatch(_URL_PREFIX, text):
         raise ValueError
     return text or None
 

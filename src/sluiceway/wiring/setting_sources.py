@@ -3,7 +3,7 @@
 Most programs have none of the files, and then nothing is imported to parse them.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see `model/policies.py`.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
