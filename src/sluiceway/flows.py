@@ -50,6 +50,9 @@ __all__ = [
     "select_flow",
 ]
 
+NO_PARAMETERS = '{"type":"object","properties":{},"required":[]}'
+"""The JSON schema of no parameters."""
+
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
@@ -138,6 +141,8 @@ class Flow(Decorated[P, R_co]):
 
     def parameter_schema(self) -> str:
         """Return the JSON schema of an object that has the parameters, as a text; untyped where none are validated."""
+        if not self.signature.names:
+            return NO_PARAMETERS  # what follows imports more than such a flow takes to run
         from sluiceway.wiring.parameter_schemas import parameter_schema  # lazy: once per flow
 
         return parameter_schema(self.signature, {} if self._validator is None else self._validator.readable())
