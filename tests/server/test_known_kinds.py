@@ -30,11 +30,11 @@ from tests.server.test_door import LOGIN, OPEN, routes_of
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 FORMULAS = (
-    "{{ 91 * 8831 }}",
-    "${91*8831}",
+    "{{ 987654321 * 123456789 }}",
+    "${987654321*123456789}",
     "{% for x in [].__class__.__mro__ %}{{ x }}{% endfor %}",
-    "<%= 91*8831 %>",
-    "#{91*8831}",
+    "<%= 987654321*123456789 %>",
+    "#{987654321*123456789}",
 )
 
 
@@ -136,7 +136,7 @@ def test_no_text_of_a_run_is_taken_for_a_template(app: FastAPI, ask: Asking, pla
     for path in [*everywhere(app, run), f"/login?next=/{quote(formula)}", f"/runs?text={quote(formula)}"]:
         answer = ask.get(path)
         assert answer.status < 500, path
-        assert str(91 * 8831) not in answer.text
+        assert str(987654321 * 123456789) not in answer.text
         assert "class &#39;object&#39;" not in answer.text
 
 
