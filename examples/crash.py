@@ -69,7 +69,7 @@ class Line(NamedTuple):
         at: Nanoseconds of the machine's clock.
         pid: The process.
         did: `begin`, `step`, `returned` or `end`, or `dead` by whoever killed it.
-        number: The step, or the value.
+        number: The step, or the value; of one that is dead, when it was killed, by the same clock.
     """
 
     at: int
@@ -262,7 +262,7 @@ class Ordeal:
         """Look at what a process has left that was killed."""
         self.kills += 1
         with open(self.history, "a", encoding="ascii") as file:
-            file.write(f"{time.monotonic_ns()} {pid} dead 0\n")
+            file.write(f"{time.monotonic_ns()} {pid} dead {at}\n")
         recorded = recorded_steps(self.database, self.run_id)
         self._check_repeated()
         self._check_lost([line for line in self.lines() if line.pid == pid], recorded, at)
@@ -317,12 +317,17 @@ def _line(text: str) -> Line:
 
 
 def _strangers(lines: Iterable[Line]) -> Iterator[Line]:
-    """Yield what processes did while another one had the run in hand."""
-    holder = None
-    for line in lines:
+    """Yield what processes did while another one had the run in hand.
+
+    The kernel lets go of what a process held at the moment in which that dies. Another one may begin then, and leave
+    its line, before whoever has killed the first one comes to say that it is dead.
+    """
+    history, holder = list(lines), None
+    killed = {line.pid: line.number for line in history if line.did == "dead"}
+    for line in history:
         if line.did in ("dead", "end"):
             holder = None if line.pid == holder else holder
-        elif line.did == "begin" and holder is None:
+        elif line.did == "begin" and (holder is None or killed.get(holder, line.at) < line.at):
             holder = line.pid
         elif line.pid != holder or line.did == "begin":
             yield line

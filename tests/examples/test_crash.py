@@ -97,8 +97,19 @@ def crash(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_two_processes_that_have_one_run_in_hand_are_told_apart(crash: ModuleType) -> None:
     told = [(1, "begin"), (1, "step"), (2, "begin"), (2, "step"), (1, "dead"), (3, "begin"), (3, "step"), (3, "end")]
-    lines = [crash.Line(at, pid, did, 0) for at, (pid, did) in enumerate(told)]
+    lines = [crash.Line(at, pid, did, at) for at, (pid, did) in enumerate(told)]
     assert [(line.pid, line.did) for line in crash._strangers(lines)] == [(2, "begin"), (2, "step")]
+
+
+def test_who_begins_between_the_death_of_another_and_the_news_of_it_is_no_stranger(crash: ModuleType) -> None:
+    lines = [crash.Line(1, 1, "begin", 0), crash.Line(5, 2, "begin", 0), crash.Line(7, 2, "step", 0)]
+    news = crash.Line(6, 1, "dead", 4)
+    assert list(crash._strangers([*lines[:2], news, lines[2]])) == []
+    assert list(crash._strangers([*lines, news])) == []
+    early = news._replace(number=5)  # it was killed no sooner than the other one began
+    assert list(crash._strangers([*lines[:2], early])) == [lines[1]]
+    late = crash.Line(8, 1, "step", 3)  # the dead do nothing
+    assert list(crash._strangers([*lines, late, news])) == [late]
 
 
 def test_what_was_lost_long_before_a_kill_or_had_returned_is_told(crash: ModuleType, tmp_path: Path) -> None:
