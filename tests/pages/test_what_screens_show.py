@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -236,6 +237,27 @@ def test_a_run_is_started_with_a_form_of_the_annotations(page: Page, place: Plac
     expect(page.locator("#run-head .state").first).to_have_text("Completed")
     page.locator(".tabs a", has_text="Inputs").click()
     expect(page.locator("#run-result")).to_contain_text("12 rope to apac at once")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_form_was_filled_in_with_is_in_no_list_of_processes(page: Page, place: Place, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.touch()
+    place.run("patient", str(first))
+    page.goto("/flows/patient")
+    page.locator("#start form").get_by_label("gate").fill(str(second))
+    page.locator("#start form").get_by_role("button", name="Start").click()
+    page.wait_for_url("**/runs/*-*")
+    try:
+        hand = page.locator(".run-facts div", has_text="In hand of").inner_text()
+        process = re.search(r"process (\d+)", hand)
+        assert process is not None
+        command = Path(f"/proc/{process[1]}/cmdline").read_text().split("\0")
+        assert "patient" in " ".join(command)
+        assert str(second) not in " ".join(command)
+    finally:
+        second.touch()
+    expect(page.locator("#run-head .state").first).to_have_text("Completed")
 
 
 def test_what_does_not_fit_the_form_of_a_flow_is_told_and_nothing_is_lost(lenient_page: Page, place: Place) -> None:

@@ -86,18 +86,31 @@ def test_a_run_is_forked_from_a_step(bare: Page, address: str, ground: Ground) -
     _reaches(bare, "Completed")
 
 
+def _mark(page: Page, steps: str, state: str, why: str) -> None:
+    """Say by hand what became of the one step in a list."""
+    page.goto(steps)
+    page.locator("tr[data-step] a.main-link").click()
+    page.locator("summary", has_text="Say by hand").click()
+    page.fill("#mark-message", why)
+    page.get_by_role("button", name=f"Mark {state}").click()
+    expect(page.locator(".notice")).to_contain_text(f"counts as {state} now")
+    expect(page.locator("#step h2 .state")).to_have_text(state.capitalize())
+    expect(page.locator("#step")).to_contain_text(why)
+
+
 def test_a_step_that_is_marked_completed_is_not_run_again(bare: Page, address: str, ground: Ground) -> None:
     run = ground.run("mended", str(ground.home / "never"))
-    bare.goto(f"{address}/runs/{run}/steps?task=refuse_unless")
-    bare.locator("tr[data-step] a.main-link").click()
-    bare.locator("summary", has_text="Say by hand").click()
-    bare.fill("#mark-message", "done by phone")
-    bare.get_by_role("button", name="Mark completed").click()
-    expect(bare.locator(".notice")).to_contain_text("counts as completed now")
-    expect(bare.locator("#step")).to_contain_text("done by phone")
+    _mark(bare, f"{address}/runs/{run}/steps?task=refuse_unless", "completed", "done by phone")
     bare.goto(f"{address}/runs/{run}")
     bare.get_by_role("button", name="Retry").click()
     _reaches(bare, "Completed")
+
+
+def test_a_step_that_is_marked_failed_counts_as_that(bare: Page, address: str, ground: Ground) -> None:
+    run = ground.run("mended", str(ground.home / "never"))
+    _mark(bare, f"{address}/runs/{run}/steps?task=note", "failed", "it was wrong")
+    (step,) = (step for step in ground.told("show", run)["task_runs"] if step["task"] == "note")
+    assert step["state"]["name"] == "Failed"
 
 
 def test_a_run_that_is_under_way_is_cancelled(bare: Page, address: str, ground: Ground) -> None:

@@ -142,18 +142,6 @@ def test_a_step_tells_its_inputs_its_result_and_its_attempts(opened: Opened, nig
     expect(step.locator("h3", has_text="Result").locator("xpath=following-sibling::pre[1]")).to_have_text("[2, 4]")
 
 
-def test_a_step_that_is_marked_failed_counts_as_that(page: Page, address: str, ground: Ground) -> None:
-    run = ground.run("mended", str(ground.home / "never there"))
-    page.goto(f"{address}/runs/{run}/steps?task=note")
-    page.locator("tr[data-step] a.main-link").click()
-    page.locator("summary", has_text="Say by hand").click()
-    page.fill("#mark-message", "it was wrong")
-    page.get_by_role("button", name="Mark failed").click()
-    expect(page.locator(".notice")).to_contain_text("counts as failed now")
-    expect(page.locator("#step h2 .state")).to_have_text("Failed")
-    expect(page.locator("#step")).to_contain_text("it was wrong")
-
-
 def test_the_heading_tells_who_began_a_run_and_in_whose_hand_it_is(opened: Opened, ground: Ground) -> None:
     process = ground.start("lasting", str(ground.home / "nowhere at all"))
     try:

@@ -14,7 +14,7 @@ import pytest
 from sluiceway.model.queries import FlowRunQuery, LogQuery, RunOrder, TaskRunQuery
 from sluiceway.model.states import StateType
 from sluiceway.stores.cursors import run_cursor
-from sluiceway.stores.sqlite.overseeing import list_steps
+from sluiceway.stores.sqlite.overseeing import FOUND_BY_BEGINNING, list_steps
 from sluiceway.stores.sqlite.reading import teach
 from sluiceway.stores.sqlite.selecting import Select, list_logs, list_runs, select_logs, select_runs
 from sluiceway.stores.sqlite.statements import load
@@ -243,6 +243,18 @@ def test_an_overview_goes_through_no_more_rows_than_it_tells_of(connection: sqli
     steps = plan(connection, OVERVIEW[name], [1] * OVERVIEW[name].count("?") or values)
     scanned = [step for step in steps if re.match(r"SCAN (\w*run|flow|task|log|deferred_call|flow_run_tag)\b", step)]
     assert all("flow_run_by_failure" in step for step in scanned) or name in SMALL, steps
+
+
+@pytest.mark.parametrize(("table", "name"), FOUND_BY_BEGINNING)
+def test_names_are_found_by_their_beginning_along_an_index(
+    connection: sqlite3.Connection, table: str, name: str
+) -> None:
+    values = dict.fromkeys(("text", "beyond", "most"), "a")
+    steps = plan(connection, OVERVIEW["names of text"].format(table=table, name=name), values)
+    assert [step for step in steps if re.match(rf"SCAN {table}\b", step)] == []
+    searched = [step for step in steps if step.startswith(f"SEARCH {table} USING ")]
+    assert len(searched) == 2
+    assert all(f"({name}>? AND {name}<?)" in step for step in searched)
 
 
 NARROW = "COVERING INDEX flow_run_by_"

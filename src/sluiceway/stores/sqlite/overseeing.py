@@ -40,7 +40,8 @@ from sluiceway.stores.sqlite.tallying import tally_buckets, tally_names, tally_s
 
 R = TypeVar("R", FlowRun, TaskRun)
 
-_NAMES_THAT_BEGIN_SO = ("tags of text", "artifact keys of text", "variables of text")
+FOUND_BY_BEGINNING = (("flow_run_tag", "tag"), ("artifact", "key"), ("variable", "name"))
+"""Tables and columns of names that a search finds by how they begin, in the order in which it tells them."""
 
 _BEYOND_ALL = "\U0010ffff"
 """After all texts that begin alike."""
@@ -192,7 +193,12 @@ class Overseer:
             self._task_runs(_newest(task_runs, limit)),
             tuple(FlowInfo(*row) for row in self._all(self._texts["flows of text"], values)),
             tuple(name for (name,) in self._all(self._texts["tasks of text"], values)),
-            *(tuple(name for (name,) in self._all(self._texts[kind], values)) for kind in _NAMES_THAT_BEGIN_SO),
+            *(
+                tuple(
+                    name for (name,) in self._all(self._texts["names of text"].format(table=table, name=name), values)
+                )
+                for table, name in FOUND_BY_BEGINNING
+            ),
         )
 
     # --- log lines ------------------------------------------------------------------------------

@@ -125,28 +125,15 @@ SELECT key, name, created, description, parameters FROM flow WHERE instr(lower(n
 -- name: tasks of text
 SELECT DISTINCT name FROM task WHERE instr(lower(name), lower(:text)) > 0 ORDER BY name LIMIT :most;
 
--- name: tags of text
--- From tag to tag along the index, not through all its rows.
-WITH RECURSIVE found (tag) AS (
-    SELECT min(tag) FROM flow_run_tag WHERE tag >= :text AND tag < :beyond
+-- name: names of text
+-- From name to name along the index, not through all its rows.
+WITH RECURSIVE found (name) AS (
+    SELECT min({name}) FROM {table} WHERE {name} >= :text AND {name} < :beyond
     UNION ALL
-    SELECT (SELECT min(tag) FROM flow_run_tag WHERE tag > found.tag AND tag < :beyond) FROM found
-    WHERE found.tag IS NOT NULL
+    SELECT (SELECT min({name}) FROM {table} WHERE {name} > found.name AND {name} < :beyond) FROM found
+    WHERE found.name IS NOT NULL
 )
-SELECT tag FROM found WHERE tag IS NOT NULL LIMIT :most;
-
--- name: artifact keys of text
--- From key to key, likewise: one key may have many versions.
-WITH RECURSIVE found (key) AS (
-    SELECT min(key) FROM artifact WHERE key >= :text AND key < :beyond
-    UNION ALL
-    SELECT (SELECT min(key) FROM artifact WHERE key > found.key AND key < :beyond) FROM found
-    WHERE found.key IS NOT NULL
-)
-SELECT key FROM found WHERE key IS NOT NULL LIMIT :most;
-
--- name: variables of text
-SELECT name FROM variable WHERE name >= :text AND name < :beyond ORDER BY name LIMIT :most;
+SELECT name FROM found WHERE name IS NOT NULL LIMIT :most;
 
 -- name: serious
 SELECT
