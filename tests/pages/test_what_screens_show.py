@@ -86,6 +86,7 @@ def test_home_tells_of_a_run_that_nobody_has_in_hand(page: Page, place: Place) -
         store.write([FlowRunCreated(run, created), FlowRunMoved(run.key, begun, 1)])
         page.goto("/")
         expect(panel(page, "Stuck").locator("tbody tr", has_text="abandoned")).to_have_count(1)
+        expect(panel(page, "Running now")).not_to_contain_text("abandoned")
     finally:
         store.remove_runs([run.key], 1, now())
         store.close()

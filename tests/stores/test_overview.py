@@ -197,13 +197,14 @@ def test_states_are_counted_by_type_and_name(store: Store) -> None:
 
 def test_what_fails_runs_is_late_or_stuck_has_attention(store: Store) -> None:
     here = Here()
-    failed, old, crashed, running, longer, stuck = (
+    failed, old, crashed, running, longer, stuck, left = (
         run_at(5, PENDING, RUNNING, FAILED),
         run_at(0, PENDING, RUNNING, FAILED),
         run_at(4, PENDING, RUNNING, CRASHED),
         run_at(6, PENDING, RUNNING),
         run_at(2, PENDING, RUNNING),
         run_at(3, PENDING),
+        run_at(8, PENDING, RUNNING),
     )
     child = run_at(7, PENDING, RUNNING, FAILED, parent_key=failed[0].key)
     waits, late, due = (flow_run(key=key_at(NOON, number)) for number in (101, 102, 103))
@@ -221,13 +222,13 @@ def test_what_fails_runs_is_late_or_stuck_has_attention(store: Store) -> None:
         ]
     )
     store.write([*running[1], *longer[1], *run_at(1)[1]], here)
-    write_runs(store, failed, old, crashed, child, stuck)
+    write_runs(store, failed, old, crashed, child, stuck, left)
     seen = store.read_attention(NOON + MINUTE, NOON + 10 * MINUTE)
     assert keys(seen.failed) == [failed[0].key, crashed[0].key]
     assert keys(seen.running) == [longer[0].key, running[0].key]
     assert keys(seen.late) == [late.key, due.key]
-    assert keys(seen.stuck) == [stuck[0].key]
-    assert seen[4:] == (2, 2, 2, 1)
+    assert keys(seen.stuck) == [stuck[0].key, left[0].key]
+    assert seen[4:] == (2, 2, 2, 2)
     few = store.read_attention(NOON, NOON + 10 * MINUTE, limit=1)
     assert (keys(few.failed), keys(few.running), few.failed_count) == ([failed[0].key], [longer[0].key], 3)
     with pytest.raises(ValueError, match="limit is 0"):
