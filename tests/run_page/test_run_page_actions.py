@@ -104,6 +104,8 @@ def test_a_step_that_is_marked_completed_is_not_run_again(bare: Page, address: s
     bare.goto(f"{address}/runs/{run}")
     bare.get_by_role("button", name="Retry").click()
     _reaches(bare, "Completed")
+    (step,) = (step for step in ground.told("show", run)["task_runs"] if step["task"] == "refuse_unless")
+    assert step["state"]["message"] == "done by phone"
 
 
 def test_a_step_that_is_marked_failed_counts_as_that(bare: Page, address: str, ground: Ground) -> None:
